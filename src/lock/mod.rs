@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
-use crate::digest::Digest;
+use crate::layer::{Layer, Recipe};
 use crate::matrix::Stack;
 
 /// The format of lockfile that this version reads and writes.
@@ -23,8 +23,8 @@ pub struct Lock {
     pub version: u32,
     /// Seconds since 1970: the time of every file and document of the image.
     pub epoch: u64,
-    /// Number of the encoder's recipe (see [`crate::layer`]).
-    pub recipe: u32,
+    /// How the layers were encoded.
+    pub recipe: Recipe,
     /// The chosen stack.
     pub stack: Stack,
     /// The profile's values that the lock follows from, by key path; staleness names these keys.
@@ -34,7 +34,7 @@ pub struct Lock {
     pub releases: Vec<LockedRelease>,
     /// The layers that follow from the artifacts, lowest first.
     #[serde(default, rename = "layer")]
-    pub layers: Vec<LockedLayer>,
+    pub layers: Vec<Layer>,
     /// Every file, sorted by coordinate.
     #[serde(default, rename = "artifact")]
     pub artifacts: Vec<Artifact>,
@@ -50,18 +50,4 @@ pub struct LockedRelease {
     pub date: String,
     /// Fingerprints of the primary keys whose signatures were good, upper-case hexadecimal.
     pub keys: Vec<String>,
-}
-
-/// A layer whose bytes follow from the lock alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct LockedLayer {
-    /// Name: `base`, `java`, `spark-jars-1`, …
-    pub name: String,
-    /// Digest of the tar.
-    pub diff_id: Digest,
-    /// Digest of the compressed blob.
-    pub digest: Digest,
-    /// Size of the compressed blob in bytes.
-    pub size: u64,
 }
