@@ -1,1 +1,306 @@
-//! layout.
+//! Images on disk: an OCI layout, or one archive that every loader reads.
+//!
+//! A layout is changed by adding blobs and then replacing `index.json`, so whatever kills the
+//! process, the layout is the old one or the new one. Layers come from the store by reflink or hard
+//! link, and are copied only where the file system can do neither.
+
+#![expect(clippy::disallowed_methods, reason = "an edge module: it writes the user's output")]
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
+use serde_json::json;
+
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::image::{self, Document, Image};
+
+/// `oci-layout` (OCI image-spec, image-layout.md).
+const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+/// Documents larger than this are not read (OCI distribution-spec: clients expect 4 MiB).
+const DOCUMENT_MAX: u64 = 4 << 20;
+
+/// An image, and what it is to be called.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The name inside of a layout: `org.opencontainers.image.ref.name`.
+    pub name: String,
+    /// References that a container engine gives it when it loads the archive: `score:latest`.
+    pub tags: Vec<String>,
+    /// The image.
+    pub image: Image,
+}
+
+/// Where the store keeps a blob.
+pub type Locate<'a> = &'a dyn Fn(&Digest) -> PathBuf;
+
+/// Adds the images to the layout at `directory`, which is made where it is absent. An image of the
+/// same name is replaced, and blobs that nothing refers to any more are removed.
+///
+/// # Errors
+/// [`Error::Write`] and [`Error::Read`]; [`Error::Archive`] where the directory holds something else
+/// than a layout.
+pub fn commit(directory: &Path, images: &[Named], locate: Locate<'_>) -> Result<(), Error> {
+    let blobs = directory.join("blobs/sha256");
+    let index_path = directory.join("index.json");
+    let before = match read_document(&index_path)? {
+        Some(bytes) => Some(parse_index(&index_path, &bytes)?),
+        None if is_empty(directory)? => None,
+        None => return Err(Error::archive(directory.display().to_string(), "is neither an OCI layout nor empty")),
+    };
+    fs::create_dir_all(&blobs).map_err(Error::write(&blobs))?;
+    let lock_path = directory.join("oci-layout");
+    let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
+    let lock = lock.map_err(Error::write(&lock_path))?;
+    lock.lock().map_err(Error::write(&lock_path))?;
+    place(&lock_path, OCI_LAYOUT)?;
+    for named in images {
+        for layer in &named.image.layers {
+            link(&locate(&layer.digest), &blobs.join(layer.digest.hex()), layer.size)?;
+        }
+        for document in [&named.image.config, &named.image.manifest] {
+            place(&blobs.join(document.digest.hex()), &document.bytes)?;
+        }
+    }
+    let kept = before.as_ref().map(|index| survivors(index, images)).unwrap_or_default();
+    let ours = images.iter().map(|named| Ok((named.name.clone(), named.image.manifest.descriptor()?)));
+    let all: Vec<(String, Descriptor)> = ours.chain(kept.into_iter().map(Ok)).collect::<Result<_, Error>>()?;
+    let index = image::index(&all)?;
+    place(&index_path, &index.bytes)?;
+    match before {
+        Some(before) => sweep(&blobs, &before, &all),
+        None => Ok(()),
+    }
+}
+
+/// The images of an index that the new ones do not replace.
+fn survivors(index: &ImageIndex, images: &[Named]) -> Vec<(String, Descriptor)> {
+    let name = |descriptor: &Descriptor| {
+        let annotations = descriptor.annotations().as_ref();
+        annotations.and_then(|all| all.get("org.opencontainers.image.ref.name").cloned()).unwrap_or_default()
+    };
+    let named = index.manifests().iter().map(|descriptor| (name(descriptor), descriptor.clone()));
+    named.filter(|(name, _)| !images.iter().any(|image| image.name == *name)).collect()
+}
+
+/// Removes blobs that only the images that are gone referred to.
+fn sweep(blobs: &Path, before: &ImageIndex, after: &[(String, Descriptor)]) -> Result<(), Error> {
+    let mut live = BTreeSet::new();
+    for (_, descriptor) in after {
+        live.extend(reachable(blobs, descriptor)?);
+    }
+    for descriptor in before.manifests() {
+        for dead in reachable(blobs, descriptor)?.difference(&live) {
+            let path = blobs.join(dead);
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(Error::Write { path, source }),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The hexadecimal digests of a manifest and what it refers to. Documents of other kinds are leaves.
+fn reachable(blobs: &Path, manifest: &Descriptor) -> Result<BTreeSet<String>, Error> {
+    let hex = |descriptor: &Descriptor| descriptor.digest().digest().to_owned();
+    let mut all = BTreeSet::from([hex(manifest)]);
+    let Ok(digest) = Digest::from_hex(&hex(manifest)) else { return Ok(all) };
+    if let Some(bytes) = read_document(&blobs.join(digest.hex()))? {
+        if let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&bytes) {
+            all.insert(hex(manifest.config()));
+            all.extend(manifest.layers().iter().map(hex));
+        }
+    }
+    Ok(all)
+}
+
+fn parse_index(path: &Path, bytes: &[u8]) -> Result<ImageIndex, Error> {
+    serde_json::from_slice(bytes).map_err(|error| Error::archive(path.display().to_string(), error))
+}
+
+fn read_document(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Read { path: path.into(), source }),
+        Ok(meta) if !meta.is_file() => return Err(Error::archive(path.display().to_string(), "is not a regular file")),
+        Ok(meta) if meta.len() > DOCUMENT_MAX => {
+            return Err(Error::archive(path.display().to_string(), "is larger than 4 MiB"));
+        }
+        Ok(_) => {}
+    }
+    fs::read(path).map(Some).map_err(Error::read(path))
+}
+
+fn is_empty(directory: &Path) -> Result<bool, Error> {
+    match fs::read_dir(directory) {
+        Ok(entries) => {
+            // What a killed run has left: no index yet.
+            let foreign = |entry: io::Result<fs::DirEntry>| {
+                entry.is_ok_and(|entry| {
+                    !matches!(entry.file_name().to_str(), Some("blobs" | "oci-layout")) && !is_temporary(&entry)
+                })
+            };
+            Ok(!entries.into_iter().any(foreign))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(source) => Err(Error::Read { path: directory.into(), source }),
+    }
+}
+
+fn is_temporary(entry: &fs::DirEntry) -> bool {
+    entry.file_name().to_str().is_some_and(|name| name.starts_with(".tmp"))
+}
+
+/// Puts bytes at a path as a whole.
+fn place(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(parent).map_err(Error::write(path))?;
+    file.write_all(bytes).map_err(Error::write(path))?;
+    publish(file, path)
+}
+
+/// Gives a finished temporary file its name and ordinary permissions.
+fn publish(file: tempfile::NamedTempFile, path: &Path) -> Result<(), Error> {
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(Error::write(path))?;
+    file.as_file().sync_all().map_err(Error::write(path))?;
+    file.persist(path).map_err(|error| Error::Write { path: path.into(), source: error.error })?;
+    Ok(())
+}
+
+/// Brings a blob of the store to `to`.
+fn link(from: &Path, to: &Path, size: u64) -> Result<(), Error> {
+    if fs::symlink_metadata(to).is_ok_and(|meta| meta.is_file() && meta.len() == size) {
+        return Ok(());
+    }
+    let parent = to.parent().unwrap_or(Path::new("."));
+    let file = tempfile::NamedTempFile::new_in(parent).map_err(Error::write(to))?;
+    let source = File::open(from).map_err(Error::read(from))?;
+    if reflink(&source, file.as_file()) {
+        return publish(file, to);
+    }
+    match fs::hard_link(from, to) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(to).map_err(Error::write(to))?;
+            if fs::hard_link(from, to).is_ok() {
+                return Ok(());
+            }
+        }
+        Err(_) => {}
+    }
+    // io::copy between files is copy_file_range where the kernel has it.
+    let copied = io::copy(&mut &source, &mut file.as_file()).map_err(Error::write(to))?;
+    if copied != size {
+        return Err(Error::archive(from.display().to_string(), format!("has {copied} bytes, not {size}")));
+    }
+    publish(file, to)
+}
+
+#[cfg(target_os = "linux")]
+fn reflink(from: &File, to: &File) -> bool {
+    rustix::fs::ioctl_ficlone(to, from).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reflink(_: &File, _: &File) -> bool {
+    false
+}
+
+/// Which archive is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Archive {
+    /// An OCI layout in a tar, with Docker's `manifest.json` beside it: skopeo, podman, `ctr images
+    /// import` and `docker load` all read it.
+    Oci,
+    /// What `docker save` writes: `manifest.json`, configs and layers.
+    Docker,
+}
+
+/// Writes the images as one archive, whose bytes follow from the images alone.
+///
+/// # Errors
+/// [`Error::Write`] where `out` fails, [`Error::Read`] where the store does.
+pub fn archive(
+    kind: Archive,
+    images: &[Named],
+    epoch: u64,
+    locate: Locate<'_>,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let mut files: Vec<(String, Content)> = Vec::new();
+    let (config_path, layer_path): (fn(&Digest) -> String, fn(&Digest) -> String) = match kind {
+        Archive::Oci => (|d| format!("blobs/sha256/{}", d.hex()), |d| format!("blobs/sha256/{}", d.hex())),
+        Archive::Docker => (|d| format!("{}.json", d.hex()), |d| format!("{}.tar.gz", d.hex())),
+    };
+    for named in images {
+        files.push((config_path(&named.image.config.digest), Content::Bytes(named.image.config.bytes.clone())));
+        for layer in &named.image.layers {
+            files.push((layer_path(&layer.digest), Content::File(locate(&layer.digest), layer.size)));
+        }
+    }
+    if kind == Archive::Oci {
+        let manifests = images.iter().map(|n| &n.image.manifest);
+        files.extend(manifests.map(|m: &Document| (config_path(&m.digest), Content::Bytes(m.bytes.clone()))));
+        let named = images.iter().map(|n| Ok((n.name.clone(), n.image.manifest.descriptor()?)));
+        let index = image::index(&named.collect::<Result<Vec<_>, Error>>()?)?;
+        files.push(("index.json".to_owned(), Content::Bytes(index.bytes)));
+        files.push(("oci-layout".to_owned(), Content::Bytes(OCI_LAYOUT.to_vec())));
+    }
+    let docker: Vec<serde_json::Value> = images
+        .iter()
+        .map(|named| {
+            let layers: Vec<String> = named.image.layers.iter().map(|layer| layer_path(&layer.digest)).collect();
+            json!({ "Config": config_path(&named.image.config.digest), "RepoTags": named.tags, "Layers": layers })
+        })
+        .collect();
+    let docker = serde_json::to_vec(&docker).map_err(|error| Error::archive("manifest.json", error))?;
+    files.push(("manifest.json".to_owned(), Content::Bytes(docker)));
+    write_tar(files, epoch, out)
+}
+
+enum Content {
+    Bytes(Vec<u8>),
+    File(PathBuf, u64),
+}
+
+fn write_tar(mut files: Vec<(String, Content)>, epoch: u64, out: &mut dyn Write) -> Result<(), Error> {
+    files.sort_by(|(a, _), (b, _)| a.cmp(b));
+    files.dedup_by(|(a, _), (b, _)| a == b);
+    let wrote = || Error::write("the archive");
+    let mut tar = tar::Builder::new(out);
+    for (path, content) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(epoch);
+        header.set_path(&path).map_err(wrote())?;
+        match content {
+            Content::Bytes(bytes) => {
+                header.set_size(bytes.len() as u64);
+                header.set_cksum();
+                tar.append(&header, bytes.as_slice()).map_err(wrote())?;
+            }
+            Content::File(from, size) => {
+                header.set_size(size);
+                header.set_cksum();
+                let file = File::open(&from).map_err(Error::read(&from))?;
+                if file.metadata().map_err(Error::read(&from))?.len() != size {
+                    return Err(Error::archive(from.display().to_string(), format!("is not {size} bytes long")));
+                }
+                tar.append(&header, file).map_err(wrote())?;
+            }
+        }
+    }
+    tar.finish().map_err(wrote())?;
+    tar.into_inner().and_then(Write::flush).map_err(wrote())
+}

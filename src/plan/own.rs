@@ -1,0 +1,1 @@
+//! Layers that follow from the user's own files and size.
