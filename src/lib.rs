@@ -41,6 +41,7 @@ pub mod net;
 pub mod store;
 pub mod fetch;
 pub mod layout;
+pub mod project;
 pub mod ui;
 
 // The tool.
