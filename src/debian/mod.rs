@@ -1,1 +1,6 @@
 //! debian.
+
+pub mod keyring;
+pub mod packages;
+pub mod release;
+pub mod version;
