@@ -1,0 +1,1 @@
+//! Tests of the whole room over an archive in a map.
