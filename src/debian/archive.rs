@@ -12,7 +12,7 @@ use crate::outside::{Index, Page, Registry};
 
 use super::packages::{self, Package};
 use super::release::{self, Release};
-use super::{Believed, Request};
+use super::{Believed, Request, registry_of};
 
 /// Largest `Packages`, decompressed. Debian's have 60 MB.
 const LARGEST_PACKAGES: u64 = 512 << 20;
@@ -57,11 +57,8 @@ impl Found {
 
 /// The suites that take part, the preferred first where two have the same version.
 pub(super) fn archives(request: &Request) -> Vec<Archive> {
-    let archive = |registry, suffix: &str, required| Archive {
-        registry,
-        suite: format!("{}{suffix}", request.suite),
-        required,
-    };
+    let archive =
+        |registry, suffix: &str, required| Archive { registry, suite: format!("{}{suffix}", request.suite), required };
     let mut archives = vec![archive(Registry::Debian, "", true), archive(Registry::Debian, "-updates", false)];
     if request.security {
         archives.push(archive(Registry::DebianSecurity, "-security", true));
@@ -164,9 +161,21 @@ fn unpack(promise: &Promise, packed: &[u8]) -> Result<String, Error> {
     String::from_utf8(text).map_err(|_| Error::archive(&promise.what, "it is not UTF-8"))
 }
 
-/// Reads the texts side by side.
-pub(super) fn read<'a>(texts: &'a [String], arch: &str) -> Result<Vec<Vec<Package<'a>>>, Error> {
-    side_by_side(texts, |text| packages::read("Packages", text, arch))
+/// Reads the texts of the suites side by side. A file's path alone says which archive it is in
+/// ([`registry_of`]), so an index that names files of the other archive is refused.
+pub(super) fn read<'a>(found: &[Found], texts: &'a [String], arch: &str) -> Result<Vec<Vec<Package<'a>>>, Error> {
+    let pairs: Vec<(&Found, &'a String)> = found.iter().zip(texts).collect();
+    side_by_side(&pairs, |(found, text)| {
+        let what = found.archive.what("Packages");
+        let packages = packages::read(&what, text, arch)?;
+        match packages.iter().find(|package| registry_of(package.filename) != found.archive.registry) {
+            Some(package) => Err(Error::registry(
+                what,
+                format!("{} lies in the pool of another archive", package.name.escape_debug()),
+            )),
+            None => Ok(packages),
+        }
+    })
 }
 
 /// The results of one thread for each item, in the items' order; the first error of that order.

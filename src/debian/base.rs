@@ -60,7 +60,8 @@ mod tests {
             assert!(is_name(&root.package.replace("{java}", "17")), "{}", root.package);
             assert!(!root.reason.is_empty(), "{}", root.package);
         }
-        let suites: Vec<_> = base.suites.iter().map(|s| (s.codename.as_str(), s.java.join(" "), s.python.as_str())).collect();
+        let suites: Vec<_> =
+            base.suites.iter().map(|s| (s.codename.as_str(), s.java.join(" "), s.python.as_str())).collect();
         assert_eq!(suites, [("bookworm", "17".to_owned(), "3.11"), ("trixie", "21 25".to_owned(), "3.13")]);
     }
 }

@@ -51,8 +51,7 @@ pub struct KnownKey {
 /// # Errors
 /// [`Error::Registry`] where `keys.toml` itself is broken, which a test excludes.
 pub fn known_keys() -> Result<Vec<KnownKey>, Error> {
-    let keys: KnownKeys =
-        toml::from_str(include_str!("keys.toml")).map_err(|e| Error::registry("keys.toml", e))?;
+    let keys: KnownKeys = toml::from_str(include_str!("keys.toml")).map_err(|e| Error::registry("keys.toml", e))?;
     Ok(keys.key)
 }
 
@@ -107,6 +106,10 @@ impl Keyring {
     /// # Errors
     /// [`Error::Registry`] about `what`, with what is wrong with each signature where none is good.
     pub(super) fn verify(&self, what: &str, document: &[u8], now: u64) -> Result<(String, Vec<String>), Error> {
+        if self.keys.is_empty() {
+            let reason = "no trusted key is at hand: install debian-archive-keyring, or name keys in [debian] keys";
+            return Err(Error::registry(what, reason));
+        }
         let text = one_document(document).map_err(|reason| Error::registry(what, reason))?;
         let (message, _) = CleartextSignedMessage::from_string(text)
             .map_err(|e| Error::registry(what, format!("not a clear-signed document: {e}")))?;
@@ -272,11 +275,7 @@ fn primary_state(key: &SignedPublicKey, now: u64) -> Result<&Signature, String> 
 }
 
 /// The binding in force of a subkey that is neither expired nor revoked and is bound both ways.
-fn subkey_state<'a>(
-    key: &SignedPublicKey,
-    subkey: &'a SignedPublicSubKey,
-    now: u64,
-) -> Result<&'a Signature, String> {
+fn subkey_state<'a>(key: &SignedPublicKey, subkey: &'a SignedPublicSubKey, now: u64) -> Result<&'a Signature, String> {
     let primary = &key.primary_key;
     let sound = |signature: &Signature| signature.verify_subkey_binding(primary, &subkey.key).is_ok();
     let is = |signature: &Signature, typ| signature.typ() == Some(typ);
@@ -311,5 +310,59 @@ fn may_sign(state: &Signature, key: &impl VerifyingKey, made: &Signature) -> Res
         PublicParams::EdDSALegacy(_) | PublicParams::Ed25519(_) => Ok(()),
         PublicParams::RSA(_) => Err("is by an RSA key shorter than 2048 bits".to_owned()),
         _ => Err("is by a key that is neither RSA nor Ed25519".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &[u8] = include_bytes!("../../tests/data/debian/silent.InRelease");
+    const NOW: u64 = 1_780_272_000;
+
+    fn keyring(change: impl FnOnce(&mut Vec<SignedPublicKey>)) -> Keyring {
+        let mut keys = read_keys(include_bytes!("../../tests/data/debian/keys.gpg")).unwrap();
+        change(&mut keys);
+        Keyring { keys }
+    }
+
+    fn signing(keys: &mut [SignedPublicKey]) -> &mut SignedPublicKey {
+        let found = keys.iter_mut().find(|key| key.details.users.iter().any(|u| u.id.id().starts_with(b"silent")));
+        found.unwrap()
+    }
+
+    #[test]
+    fn a_subkey_must_be_bound_both_ways() {
+        assert!(keyring(|_| ()).verify("R", DOCUMENT, NOW).is_ok());
+
+        let stolen = keyring(|keys| {
+            let subkeys = std::mem::take(&mut signing(keys).public_subkeys);
+            keys[0].public_subkeys.extend(subkeys);
+        });
+        let reason = stolen.verify("R", DOCUMENT, NOW).unwrap_err().to_string();
+        assert!(reason.ends_with("is by a subkey that its primary key does not bind"), "{reason}");
+
+        let unbound = keyring(|keys| signing(keys).public_subkeys[0].signatures.clear());
+        let reason = unbound.verify("R", DOCUMENT, NOW).unwrap_err().to_string();
+        assert!(reason.ends_with("is by a subkey that its primary key does not bind"), "{reason}");
+
+        let silent = keyring(|keys| {
+            let binding = &mut signing(keys).public_subkeys[0].signatures[0];
+            let at = binding
+                .config()
+                .unwrap()
+                .unhashed_subpackets()
+                .position(|p| matches!(p.data, SubpacketData::EmbeddedSignature(_)));
+            binding.unhashed_subpacket_remove(at.unwrap()).unwrap();
+        });
+        let reason = silent.verify("R", DOCUMENT, NOW).unwrap_err().to_string();
+        assert!(reason.ends_with("is by a subkey that never agreed to its primary key"), "{reason}");
+    }
+
+    #[test]
+    fn a_key_needs_a_self_signature() {
+        let bare = keyring(|keys| signing(keys).details.users.clear());
+        let reason = bare.verify("R", DOCUMENT, NOW).unwrap_err().to_string();
+        assert!(reason.ends_with("is by a key without a sound self-signature"), "{reason}");
     }
 }

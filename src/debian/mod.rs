@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 use crate::artifact::Artifact;
 use crate::error::{Error, Failure};
 use crate::outside::{Index, Registry};
-use crate::problem::codes::debian as codes;
 use crate::problem::Problem;
+use crate::problem::codes::debian as codes;
 use crate::profile::Located;
 
 use keyring::Keyring;
@@ -92,7 +92,7 @@ pub fn resolve(request: &Request, index: &dyn Index) -> Result<Resolution, Failu
     let archives = archive::archives(request);
     let releases = archive::releases(&archives, request, index)?;
     let texts = archive::packages(&releases, request, index)?;
-    let indexes = archive::read(&texts, &request.arch)?;
+    let indexes = archive::read(&releases, &texts, &request.arch)?;
     let pins = request.pins.iter().map(|(name, pin)| (name.value.as_str(), pin.value.as_str())).collect();
     let universe = Universe::new(&indexes, &pins, &request.arch)?;
     let broken = broken_pins(request, &universe);

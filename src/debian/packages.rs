@@ -41,7 +41,8 @@ pub struct Package<'a> {
     pub replaces: &'a str,
     /// `Source`; empty where it is the package's own name.
     pub source: &'a str,
-    filename: &'a str,
+    /// `Filename`, unchecked: [`Package::artifact`] checks it.
+    pub(super) filename: &'a str,
     size: &'a str,
     sha256: &'a str,
 }
@@ -78,26 +79,28 @@ impl<'a> Package<'a> {
         })
     }
 
+    /// Where a field's value is kept; names that differ in case alone are one (Policy 5.1).
     fn slot(&mut self, field: &str) -> Option<&mut &'a str> {
-        let slots: [(&str, &mut &'a str); 16] = [
-            ("Package", &mut self.name),
-            ("Version", &mut self.version),
-            ("Architecture", &mut self.arch),
-            ("Multi-Arch", &mut self.multi_arch),
-            ("Priority", &mut self.priority),
-            ("Pre-Depends", &mut self.pre_depends),
-            ("Depends", &mut self.depends),
-            ("Recommends", &mut self.recommends),
-            ("Provides", &mut self.provides),
-            ("Conflicts", &mut self.conflicts),
-            ("Breaks", &mut self.breaks),
-            ("Replaces", &mut self.replaces),
-            ("Source", &mut self.source),
-            ("Filename", &mut self.filename),
-            ("Size", &mut self.size),
-            ("SHA256", &mut self.sha256),
-        ];
-        slots.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, slot)| slot)
+        let is = |name: &str| field.eq_ignore_ascii_case(name);
+        Some(match field.len() {
+            4 if is("Size") => &mut self.size,
+            6 if is("Breaks") => &mut self.breaks,
+            6 if is("SHA256") => &mut self.sha256,
+            6 if is("Source") => &mut self.source,
+            7 if is("Depends") => &mut self.depends,
+            7 if is("Package") => &mut self.name,
+            7 if is("Version") => &mut self.version,
+            8 if is("Filename") => &mut self.filename,
+            8 if is("Priority") => &mut self.priority,
+            8 if is("Provides") => &mut self.provides,
+            8 if is("Replaces") => &mut self.replaces,
+            9 if is("Conflicts") => &mut self.conflicts,
+            10 if is("Multi-Arch") => &mut self.multi_arch,
+            10 if is("Recommends") => &mut self.recommends,
+            11 if is("Pre-Depends") => &mut self.pre_depends,
+            12 if is("Architecture") => &mut self.arch,
+            _ => return None,
+        })
     }
 }
 
@@ -109,13 +112,10 @@ impl<'a> Package<'a> {
 pub fn read<'a>(what: &str, text: &'a str, arch: &str) -> Result<Vec<Package<'a>>, Error> {
     // Debian's stanzas have about 800 bytes; one growth at most.
     let mut packages = Vec::with_capacity(text.len() / 1024);
-    let mut rest = text;
+    let mut rest = text.trim_start_matches('\n');
     while !rest.is_empty() {
         let (stanza, after) = rest.split_once("\n\n").unwrap_or((rest, ""));
         rest = after.trim_start_matches('\n');
-        if stanza.bytes().all(|b| b == b'\n') {
-            continue;
-        }
         let package = read_stanza(stanza).map_err(|reason| {
             let start = stanza.lines().next().unwrap_or_default();
             Error::registry(what, format!("stanza `{}`: {reason}", start.escape_debug()))
@@ -163,9 +163,8 @@ pub(super) fn fields(stanza: &str) -> impl Iterator<Item = (Option<&str>, &str)>
         }
         let (field, after) = rest.split_at(end);
         rest = after;
-        let name = field.split_once(':').filter(|(name, _)| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic())
-        });
+        let name =
+            field.split_once(':').filter(|(name, _)| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic()));
         Some(name.map_or((None, field), |(name, value)| (Some(name), value.trim())))
     })
 }
@@ -187,8 +186,7 @@ fn is_pool_path(path: &str) -> bool {
 /// A relative path without empty, `.` and `..` parts, of letters, digits and `. _ + ~ : % = -`.
 pub(super) fn is_clean_path(path: &str) -> bool {
     path.split('/').all(|part| {
-        !matches!(part, "" | "." | "..")
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+~:%=-".contains(&b))
+        !matches!(part, "" | "." | "..") && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+~:%=-".contains(&b))
     })
 }
 

@@ -54,7 +54,10 @@ pub fn read(what: &str, document: &[u8], keyring: &Keyring, now: u64) -> Result<
     match release.valid_until {
         Some(until) if until < now => Err(Error::registry(
             what,
-            format!("of {}, it is past its Valid-Until: the mirror is out of date, or somebody serves an old index", release.date_text),
+            format!(
+                "of {}, it is past its Valid-Until: the mirror is out of date, or somebody serves an old index",
+                release.date_text
+            ),
         )),
         _ => Ok(release),
     }
@@ -124,3 +127,7 @@ fn read_sums(text: &str) -> Result<BTreeMap<String, (u64, Digest)>, String> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+#[path = "release_tests.rs"]
+mod tests;

@@ -64,50 +64,45 @@ impl<'a> Search<'_, 'a> {
     fn choose_roots(&mut self) -> Vec<usize> {
         let mut starts = Vec::new();
         for (number, root) in self.roots.iter().enumerate() {
-            match self.find_root(root) {
-                Ok(found) => {
-                    self.chosen.entry(found).or_insert(Cause::Root(number));
-                    starts.push(found);
-                }
-                Err(problem) => self.problems.push(match &root.at {
-                    Some(at) => problem.at(at, "asked for here"),
-                    None => problem.note(format!("{} is one of the packages of every image", root.name)),
-                }),
+            if let Some(found) = self.find_root(root) {
+                self.chosen.entry(found).or_insert(Cause::Root(number));
+                starts.push(found);
             }
         }
         starts
     }
 
-    fn find_root(&self, root: &Root) -> Result<usize, Problem> {
+    /// The candidate that a root means: the package of that name, or the only one that provides it.
+    fn find_root(&mut self, root: &Root) -> Option<usize> {
         let name = root.name.as_str();
         if let Some(found) = self.universe.named(name) {
-            return Ok(found);
+            return Some(found);
         }
-        let mut providers: Vec<usize> = self.universe.providers(name).collect();
-        providers.sort_unstable();
-        providers.dedup();
-        match providers.as_slice() {
-            [] => {
-                let problem = Problem::new(codes::UNKNOWN_PACKAGE, format!("there is no package {}", name.escape_debug()));
-                Err(match nearest(name, self.universe.names()) {
-                    Some(near) => problem.help(format!("perhaps `{near}` is meant")),
-                    None => problem,
-                })
+        let providers: BTreeSet<usize> = self.universe.providers(name).collect();
+        let problem = if providers.is_empty() {
+            let problem = Problem::new(codes::UNKNOWN_PACKAGE, format!("there is no package {}", name.escape_debug()));
+            match nearest(name, self.universe.names()) {
+                Some(near) => problem.help(format!("perhaps `{near}` is meant")),
+                None => problem,
             }
-            [only] => Ok(*only),
-            several => {
-                let names: Vec<&str> = several.iter().map(|i| self.universe.package(*i).name).collect();
-                Err(Problem::new(codes::SEVERAL_PROVIDERS, format!("{name} is provided by {} packages", names.len()))
-                    .note(format!("they are {}", names.join(", ")))
-                    .help(format!("name one of them instead of {name}")))
-            }
-        }
+        } else if providers.len() == 1 {
+            return providers.first().copied();
+        } else {
+            let names: Vec<&str> = providers.iter().map(|i| self.universe.package(*i).name).collect();
+            Problem::new(codes::SEVERAL_PROVIDERS, format!("{name} is provided by {} packages", names.len()))
+                .note(format!("they are {}", names.join(", ")))
+                .help(format!("name one of them instead of {name}"))
+        };
+        self.problems.push(match &root.at {
+            Some(at) => problem.at(at, "asked for here"),
+            None => problem.note(format!("{} is one of the packages of every image", name.escape_debug())),
+        });
+        None
     }
 
     /// Follows one root's dependencies, depth first, without recursion.
     fn follow(&mut self, start: usize) -> Result<(), Failure> {
         let mut stack = vec![(start, self.universe.needs(start)?.into_iter())];
-        // A root that an earlier root reached was followed then; roots are marked, so ask by visit.
         while let Some((package, groups)) = stack.last_mut() {
             let package = *package;
             let Some(group) = groups.next() else {
@@ -196,8 +191,9 @@ impl<'a> Search<'_, 'a> {
                         continue;
                     }
                     let (a, b) = (self.universe.package(package), self.universe.package(other));
-                    let problem = Problem::new(codes::CONFLICT, format!("{} and {} cannot be together", a.name, b.name))
-                        .note(format!("{} says {field}: {relation}", a.name));
+                    let problem =
+                        Problem::new(codes::CONFLICT, format!("{} and {} cannot be together", a.name, b.name))
+                            .note(format!("{} says {field}: {relation}", a.name));
                     let problem = self.with_chain(self.with_chain(problem, package), other);
                     self.problems.push(problem);
                 }
@@ -211,7 +207,8 @@ impl<'a> Search<'_, 'a> {
         let mut needed_by: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
         for package in self.chosen.keys() {
             for relation in self.universe.needs(*package)?.iter().flatten() {
-                for found in self.universe.satisfying(relation).filter(|i| i != package && self.chosen.contains_key(i)) {
+                for found in self.universe.satisfying(relation).filter(|i| i != package && self.chosen.contains_key(i))
+                {
                     needed_by.entry(found).or_default().insert(self.universe.package(*package).name);
                 }
             }

@@ -50,8 +50,8 @@ fn compare_part(a: &str, b: &str) -> Ordering {
     while !a.is_empty() || !b.is_empty() {
         let (word_a, rest_a) = a.split_at(leading(a, |c| !c.is_ascii_digit()));
         let (word_b, rest_b) = b.split_at(leading(b, |c| !c.is_ascii_digit()));
-        let (number_a, rest_a) = rest_a.split_at(leading(rest_a, |c| c.is_ascii_digit()));
-        let (number_b, rest_b) = rest_b.split_at(leading(rest_b, |c| c.is_ascii_digit()));
+        let (number_a, rest_a) = rest_a.split_at(leading(rest_a, u8::is_ascii_digit));
+        let (number_b, rest_b) = rest_b.split_at(leading(rest_b, u8::is_ascii_digit));
         let order = compare_word(word_a, word_b).then_with(|| compare_number(number_a, number_b));
         if order.is_ne() {
             return order;
@@ -117,7 +117,7 @@ mod tests {
         &["1~rc1-1", "1-0~1", "1", "1-0.1", "1-1~deb12u1", "1-1", "1-1+b1", "1-1+deb12u1"],
         &["17.0.9+9-1~deb12u1", "17.0.19+10-1~deb12u2", "17.0.19+10-1"],
         &["2.36-9+deb12u9", "2.36-9+deb12u14", "1:0.1"],
-        &["a", "b", "z", "z+", "z-1"],
+        &["a", "b", "z", "z-1", "z+"],
     ];
 
     #[test]

@@ -87,10 +87,8 @@ pub mod matrix {
 pub mod debian {
     use super::{Code, deny, warn};
 
-    pub const BAD_KEY: Code = deny(
-        "bad-key",
-        "A file of [debian] keys holds no OpenPGP public key. Signatures by it could not be checked.",
-    );
+    pub const BAD_KEY: Code =
+        deny("bad-key", "A file of [debian] keys holds no OpenPGP public key. Signatures by it could not be checked.");
     pub const UNKNOWN_SUITE: Code = deny(
         "unknown-suite",
         "The Debian suite is not one whose Java, Python and file layout sparkbake knows. An image of another suite would be a guess.",
@@ -117,8 +115,10 @@ pub mod debian {
         "package-conflict",
         "Two of the chosen packages declare that they cannot be installed together (Conflicts or Breaks, Debian Policy 7.3 and 7.4).",
     );
-    pub const UNUSED_PIN: Code =
-        warn("unused-pin", "A Debian pin names a package that is not in the image. It may be misspelt, or no longer needed.");
+    pub const UNUSED_PIN: Code = warn(
+        "unused-pin",
+        "A Debian pin names a package that is not in the image. It may be misspelt, or no longer needed.",
+    );
     pub(super) const ALL: &[Code] = &[
         BAD_KEY,
         UNKNOWN_SUITE,
