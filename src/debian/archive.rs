@@ -135,10 +135,13 @@ pub(super) fn packages(found: &[Found], request: &Request, index: &dyn Index) ->
 
 fn unpack(promise: &Promise, packed: &[u8]) -> Result<String, Error> {
     // The seam has checked this where it keeps its word; it costs little to be sure before decoding.
-    if let Some((size, digest)) = &promise.page.expect
-        && (packed.len() as u64 != *size || Digest::of(packed) != *digest)
-    {
-        return Err(Error::mismatch(&promise.what, digest, &Digest::of(packed)));
+    if let Some((size, expected)) = &promise.page.expect {
+        let (length, got) = (packed.len() as u64, Digest::of(packed));
+        if (length, got) != (*size, *expected) {
+            let told = |size: u64, digest: Digest| format!("{digest} of {size} bytes");
+            let (expected, got) = (told(*size, *expected), told(length, got));
+            return Err(Error::Digest { what: promise.what.clone(), expected, got });
+        }
     }
     let bound = promise.unpacked.map_or(LARGEST_PACKAGES, |(size, _)| size.min(LARGEST_PACKAGES));
     let mut text = Vec::with_capacity(usize::try_from(promise.unpacked.map_or(0, |_| bound)).unwrap_or(0));
@@ -191,4 +194,38 @@ fn side_by_side<'i, I: Sync, T: Send>(
         };
         threads.into_iter().map(join).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn outcome(packed: &[u8], expect: Option<(u64, Digest)>, unpacked: Option<(u64, Digest)>) -> String {
+        let page = Page { expect, ..Page::new(Registry::Debian, "P") };
+        let promise = Promise { page, plain: None, what: "P".to_owned(), xz: false, unpacked };
+        unpack(&promise, packed).unwrap_or_else(|error| error.to_string().chars().take(40).collect())
+    }
+
+    #[test]
+    fn bytes_are_bounded_and_checked_before_and_after_decoding() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&[b'x'; 20]).unwrap();
+        let packed = encoder.finish().unwrap();
+        let (size, digest) = (packed.len() as u64, Digest::of(&packed));
+        let text = Digest::of(&[b'x'; 20]);
+        for (expect, unpacked, expected) in [
+            (Some((size, digest)), Some((20, text)), "xxxxxxxxxxxxxxxxxxxx"),
+            (Some((size + 1, digest)), None, "P is not what was promised: expected sha"),
+            (Some((size, text)), None, "P is not what was promised: expected sha"),
+            (None, Some((19, text)), "P: it unpacks to more than 19 bytes"),
+            (None, Some((20, digest)), "P is not what was promised: expected sha"),
+        ] {
+            assert_eq!(outcome(&packed, expect, unpacked), expected);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Debian's wing: from a suite and the names of packages to pinned files.
 //!
-//! [`resolve`] verifies the suites' signed indexes, reads their packages and chooses the closure
+//! [`resolve()`] verifies the suites' signed indexes, reads their packages and chooses the closure
 //! that apt would choose. Its parts: [`keyring`] whose signatures count, [`release`] the signed
 //! index, [`packages`] the stanzas, [`version`] their order, [`universe`] the candidates, [`base`]
 //! the packages of every image. Absent on purpose: anything that runs dpkg, apt or a script.
@@ -105,11 +105,11 @@ pub fn resolve(request: &Request, index: &dyn Index) -> Result<Resolution, Failu
         artifacts.push(Artifact { via: via.clone(), ..universe.package(*package).artifact()? });
     }
     artifacts.sort();
-    let essential = (0..universe.len()).filter(|i| universe.package(*i).essential && !closure.contains_key(i));
+    let omitted = universe.candidates().filter(|(i, package)| package.essential && !closure.contains_key(i));
     Ok(Resolution {
         releases: releases.iter().map(archive::Found::believed).collect(),
         python: python(&artifacts)?,
-        omitted: essential.map(|i| universe.package(i).name.to_owned()).collect(),
+        omitted: omitted.map(|(_, package)| package.name.to_owned()).collect(),
         warnings: unused_pins(request, &artifacts),
         artifacts,
     })

@@ -91,3 +91,20 @@ fn a_release_is_parsed_strictly() {
         }
     }
 }
+
+#[test]
+fn a_changed_byte_never_changes_what_is_believed() {
+    let good = data!("ed.InRelease");
+    let keyring = Keyring::read(&[], &[(At::default(), data!("ed.asc").to_vec())]).unwrap();
+    let original = read("R", good, &keyring, SIGNED).unwrap();
+    let mut refused = 0;
+    for at in (0..good.len()).step_by(3) {
+        let mut changed = good.to_vec();
+        changed[at] ^= 1 << (at % 7);
+        match read("R", &changed, &keyring, SIGNED) {
+            Ok(release) => assert_eq!(release, original, "byte {at}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused * 10 > good.len() / 3 * 9, "{refused} of {}", good.len() / 3);
+}

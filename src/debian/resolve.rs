@@ -81,9 +81,13 @@ impl<'a> Search<'_, 'a> {
         let providers: BTreeSet<usize> = self.universe.providers(name).collect();
         let problem = if providers.is_empty() {
             let problem = Problem::new(codes::UNKNOWN_PACKAGE, format!("there is no package {}", name.escape_debug()));
-            match nearest(name, self.universe.names()) {
-                Some(near) => problem.help(format!("perhaps `{near}` is meant")),
-                None => problem,
+            match (nearest(name, self.universe.names()), name.split_once(['=', ':', '/'])) {
+                (_, Some((bare, _))) => {
+                    let bare = bare.escape_debug();
+                    problem.help(format!("name the package alone: `{bare}`; a version goes to [debian] pins"))
+                }
+                (Some(near), None) => problem.help(format!("perhaps `{near}` is meant")),
+                (None, None) => problem,
             }
         } else if providers.len() == 1 {
             return providers.first().copied();

@@ -128,9 +128,10 @@ fn mistakes_of_the_request() {
         ["no-java-in-suite: Debian bookworm has no OpenJDK 21 [it has OpenJDK 17] []"]
     );
     assert_eq!(
-        problems(resolve(&request(&["curll", "no\u{1b}such"], &[]), &archive())),
+        problems(resolve(&request(&["curll", "curl=7.2", "no\u{1b}such"], &[]), &archive())),
         [
             "unknown-package: there is no package curll [] [\"perhaps `curl` is meant\"]",
+            "unknown-package: there is no package curl=7.2 [] [\"name the package alone: `curl`; a version goes to [debian] pins\"]",
             "unknown-package: there is no package no\\u{1b}such [] []"
         ]
     );

@@ -75,16 +75,9 @@ impl<'a> Universe<'a> {
         &self.candidates[i]
     }
 
-    /// How many candidates there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.candidates.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.candidates.is_empty()
+    /// Every candidate, sorted by name.
+    pub fn candidates(&self) -> impl Iterator<Item = (usize, &Package<'a>)> {
+        self.candidates.iter().enumerate()
     }
 
     /// The candidate of that very name.
