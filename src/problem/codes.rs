@@ -85,9 +85,51 @@ pub mod matrix {
 
 /// Raised by `debian/`.
 pub mod debian {
-    use super::Code;
+    use super::{Code, deny, warn};
 
-    pub(super) const ALL: &[Code] = &[];
+    pub const BAD_KEY: Code =
+        deny("bad-key", "A file of [debian] keys holds no OpenPGP public key. Signatures by it could not be checked.");
+    pub const UNKNOWN_SUITE: Code = deny(
+        "unknown-suite",
+        "The Debian suite is not one whose Java, Python and file layout sparkbake knows. An image of another suite would be a guess.",
+    );
+    pub const NO_JAVA: Code = deny(
+        "no-java-in-suite",
+        "The Debian suite has no OpenJDK of the wanted feature release. Java comes from the suite, so that it gets the suite's security updates.",
+    );
+    pub const UNKNOWN_PACKAGE: Code =
+        deny("unknown-package", "No package of that name is in the Debian suite, and none provides it.");
+    pub const SEVERAL_PROVIDERS: Code = deny(
+        "several-providers",
+        "The name is a virtual package that several packages provide. Which of them belongs into the image is the user's choice.",
+    );
+    pub const PIN_WITHOUT_VERSION: Code = deny(
+        "pin-without-version",
+        "A Debian pin matches no version that the archive has. Debian keeps only the newest version of a package in a suite.",
+    );
+    pub const UNSATISFIABLE: Code = deny(
+        "unsatisfiable-dependency",
+        "A package needs another one that the suite does not have, or has only in another version. As apt does, sparkbake takes the candidate version of each package and never searches for older ones.",
+    );
+    pub const CONFLICT: Code = deny(
+        "package-conflict",
+        "Two of the chosen packages declare that they cannot be installed together (Conflicts or Breaks, Debian Policy 7.3 and 7.4).",
+    );
+    pub const UNUSED_PIN: Code = warn(
+        "unused-pin",
+        "A Debian pin names a package that is not in the image. It may be misspelt, or no longer needed.",
+    );
+    pub(super) const ALL: &[Code] = &[
+        BAD_KEY,
+        UNKNOWN_SUITE,
+        NO_JAVA,
+        UNKNOWN_PACKAGE,
+        SEVERAL_PROVIDERS,
+        PIN_WITHOUT_VERSION,
+        UNSATISFIABLE,
+        CONFLICT,
+        UNUSED_PIN,
+    ];
 }
 
 /// Raised by `pypi/`.
