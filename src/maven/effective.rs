@@ -75,15 +75,6 @@ impl<'a> Poms<'a> {
         Ok(())
     }
 
-    /// Tells the index which lists of versions will be asked for.
-    pub(super) fn warm_versions(&self, wanted: &BTreeSet<(String, String)>) {
-        let unknown = wanted.iter().filter(|key| !self.versions.contains_key(*key));
-        let pages: Vec<Page> = unknown.filter_map(|(g, a)| Some(Page::new(Registry::Maven, place::metadata(g, a)?))).collect();
-        if !pages.is_empty() {
-            self.index.prefetch(&pages);
-        }
-    }
-
     /// The versions that the repository lists, lowest first; none where it has no list.
     pub(super) fn versions(&mut self, group: &str, artifact: &str) -> Result<Vec<Version>, Error> {
         let key = (group.to_owned(), artifact.to_owned());
@@ -98,15 +89,11 @@ impl<'a> Poms<'a> {
             pom::versions(&served.bytes)
                 .map_err(|reason| Error::registry(format!("maven-metadata.xml of {group}:{artifact}"), reason))
         });
-        let mut versions: Vec<Version> = listed.transpose()?.unwrap_or_default().iter().map(|v| Version::new(v)).collect();
+        let mut versions: Vec<Version> =
+            listed.transpose()?.unwrap_or_default().iter().map(|v| Version::new(v)).collect();
         versions.sort();
         self.versions.insert(key, versions.clone());
         Ok(versions)
-    }
-
-    /// Whether the repository has the sum of such a file.
-    pub(super) fn has(&self, path: &str) -> Result<bool, Error> {
-        Ok(self.index.get(&Page::new(Registry::Maven, format!("{path}.sha1")))?.is_some())
     }
 
     fn read(&mut self, gav: &Gav) -> Result<Result<Arc<Pom>, Lack>, Error> {
@@ -168,7 +155,7 @@ impl<'a> Poms<'a> {
             if !lineage.is_empty() && pom.packaging != "pom" {
                 return Ok(Err(Lack::Invalid(format!("the parent {gav} has packaging `{}`", pom.packaging))));
             }
-            next.clone_from(&pom.parent);
+            next = pom.parent.clone();
             lineage.push(pom);
         }
         Ok(Ok(lineage))
@@ -195,7 +182,8 @@ impl<'a> Poms<'a> {
                 complete(dependency, entry);
             }
         }
-        let incomplete = dependencies.iter().find(|d| d.version.is_none() || d.group.is_empty() || d.artifact.is_empty());
+        let incomplete =
+            dependencies.iter().find(|d| d.version.is_none() || d.group.is_empty() || d.artifact.is_empty());
         if let Some(Declared { group, artifact, .. }) = incomplete {
             return Ok(Err(Lack::Invalid(format!("its dependency `{group}:{artifact}` has no version"))));
         }

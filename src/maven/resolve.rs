@@ -12,8 +12,8 @@ use super::{Exclusion, Platform, Root, place};
 use crate::artifact::Coordinate;
 use crate::error::{Error, Failure};
 use crate::outside::Index;
-use crate::problem::codes::maven as codes;
 use crate::problem::Problem;
+use crate::problem::codes::maven as codes;
 
 /// Most walks, and most requests in one of them.
 const MAX_WALKS: usize = 100;
@@ -35,6 +35,8 @@ pub struct Chosen {
 pub struct Resolution {
     /// Every chosen artifact.
     pub chosen: Vec<Chosen>,
+    /// POMs that are malformed, each with the reason; like Maven we go on without their dependencies.
+    pub ignored: BTreeMap<String, String>,
 }
 
 /// Group, artifact, extension, classifier: what there is one of.
@@ -74,6 +76,7 @@ struct Walk<'a, 'b> {
     chosen: BTreeMap<Key, usize>,
     refused: BTreeMap<Key, Request>,
     problems: Vec<Problem>,
+    ignored: BTreeMap<String, String>,
 }
 
 /// The closure of the roots.
@@ -91,8 +94,8 @@ pub fn resolve(
     let mut forced = Ranges::new();
     for _ in 0..MAX_WALKS {
         let (nodes, chosen) = (Vec::new(), BTreeMap::new());
-        let (refused, problems) = (BTreeMap::new(), Vec::new());
-        let mut walk = Walk { poms: &mut poms, roots, forced: &forced, nodes, chosen, refused, problems };
+        let (refused, problems, ignored) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        let mut walk = Walk { poms: &mut poms, roots, forced: &forced, nodes, chosen, refused, problems, ignored };
         match walk.run(exclude)? {
             Some((key, range)) => forced.entry(key).or_default().push(range),
             None => return walk.finish(),
@@ -118,7 +121,8 @@ impl Walk<'_, '_> {
             if seen > MAX_REQUESTS {
                 return Err(Error::registry("the closure", format!("more than {MAX_REQUESTS} dependencies")));
             }
-            let gavs: Vec<Gav> = level.iter().filter(|r| !r.version.starts_with(['[', '('])).map(Request::gav).collect();
+            let gavs: Vec<Gav> =
+                level.iter().filter(|r| !r.version.starts_with(['[', '('])).map(Request::gav).collect();
             self.poms.warm(gavs.into_iter().filter(place::is_plain))?;
             let mut next = Vec::new();
             for request in level {
@@ -155,7 +159,11 @@ impl Walk<'_, '_> {
                         break;
                     }
                 },
-                Err(Lack::Missing | Lack::Invalid(_)) => break,
+                Err(Lack::Missing) => break,
+                Err(Lack::Invalid(reason)) => {
+                    self.ignored.insert(gav.to_string(), reason);
+                    break;
+                }
                 Err(Lack::Unresolvable(what)) => {
                     self.complain(codes::PARENT, &request, format!("{what} of {gav} is not in the repository"));
                     break;
@@ -185,7 +193,11 @@ impl Walk<'_, '_> {
             },
         };
         let Some(version) = version else {
-            self.complain(codes::CONFLICT, request, format!("no version of {} fits `{}`", request.name(), request.version));
+            self.complain(
+                codes::CONFLICT,
+                request,
+                format!("no version of {} fits `{}`", request.name(), request.version),
+            );
             return Ok(None);
         };
         let moving = version == "LATEST" || version == "RELEASE" || version.ends_with("-SNAPSHOT");
@@ -262,7 +274,8 @@ impl Walk<'_, '_> {
             return Err(self.problems.into());
         }
         let mut chosen = Vec::new();
-        let mut open: Vec<usize> = (0..self.nodes.len()).rev().filter(|&at| self.nodes[at].request.parent.is_none()).collect();
+        let mut open: Vec<usize> =
+            (0..self.nodes.len()).rev().filter(|&at| self.nodes[at].request.parent.is_none()).collect();
         let mut done = BTreeSet::new();
         while let Some(at) = open.pop() {
             let node = &self.nodes[at];
@@ -274,14 +287,18 @@ impl Walk<'_, '_> {
                 chosen.push(Chosen { coordinate, via: node.via.clone(), wanted: node.wanted.clone() });
             }
         }
-        Ok(Resolution { chosen })
+        Ok(Resolution { chosen, ignored: self.ignored })
     }
 }
 
 impl Cut {
     fn cuts(&self, [group, artifact, ..]: &Key) -> bool {
         let fits = |(g, a): &(String, String)| (g == "*" || g == group) && (a == "*" || a == artifact);
-        self.own.iter().any(fits) || self.outer.as_ref().is_some_and(|outer| outer.cuts(&[group.clone(), artifact.clone(), String::new(), String::new()]))
+        self.own.iter().any(fits)
+            || self
+                .outer
+                .as_ref()
+                .is_some_and(|outer| outer.cuts(&[group.clone(), artifact.clone(), String::new(), String::new()]))
     }
 }
 

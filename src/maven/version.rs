@@ -279,7 +279,9 @@ fn interval(text: &str) -> Result<Interval, String> {
     let lower = bound(lower.trim(), closed_below);
     let upper = bound(upper.trim(), closed_above);
     match (&lower, &upper) {
-        (Some((low, _)), Some((high, _))) if high < low => Err(format!("the bounds of `{text}` are in the wrong order")),
+        (Some((low, _)), Some((high, _))) if high < low => {
+            Err(format!("the bounds of `{text}` are in the wrong order"))
+        }
         _ => Ok(Interval { lower, upper }),
     }
 }

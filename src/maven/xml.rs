@@ -81,7 +81,7 @@ fn tree(text: &str) -> Result<Element, String> {
             if open.len() > MAX_DEPTH || count > MAX_ELEMENTS {
                 return Err(format!("more than {MAX_DEPTH} levels or {MAX_ELEMENTS} elements"));
             }
-            let name = String::from_utf8_lossy(start.local_name().as_ref()).into_owned();
+            let name = start.local_name().as_ref().to_owned();
             open.push(Element { name, ..Element::default() });
         }
         match event {
@@ -89,16 +89,13 @@ fn tree(text: &str) -> Result<Element, String> {
                 let done = open.pop().ok_or("an element ends that did not begin")?;
                 open.last_mut().ok_or("an element ends that did not begin")?.children.push(done);
             }
-            Event::Text(text) => push(&mut open, &text.decode().map_err(|e| e.to_string())?),
-            Event::CData(text) => push(&mut open, &text.decode().map_err(|e| e.to_string())?),
-            Event::GeneralRef(reference) => {
-                let name = reference.decode().map_err(|e| e.to_string())?;
-                match reference.resolve_char_ref() {
-                    Ok(Some(c)) => push(&mut open, c.encode_utf8(&mut [0; 4])),
-                    Ok(None) => push(&mut open, &entity(&name)),
-                    Err(e) => return Err(e.to_string()),
-                }
-            }
+            Event::Text(text) => push(&mut open, &text),
+            Event::CData(text) => push(&mut open, &text),
+            Event::GeneralRef(reference) => match reference.resolve_char_ref() {
+                Ok(Some(c)) => push(&mut open, c.encode_utf8(&mut [0; 4])),
+                Ok(None) => push(&mut open, &entity(&reference)),
+                Err(e) => return Err(e.to_string()),
+            },
             Event::Eof => break,
             Event::Start(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
         }
