@@ -141,9 +141,21 @@ pub mod python {
 
 /// Raised by `maven/`.
 pub mod maven {
-    use super::Code;
+    use super::{Code, deny};
 
-    pub(super) const ALL: &[Code] = &[];
+    pub const MOVING: Code = deny(
+        "maven-moving-version",
+        "LATEST, RELEASE and SNAPSHOT versions name another file tomorrow. A lock cannot pin them.",
+    );
+    pub const CONFLICT: Code = deny(
+        "maven-version-conflict",
+        "No version of an artifact satisfies every version range that the closure puts on it.",
+    );
+    pub const PARENT: Code = deny(
+        "maven-missing-parent",
+        "A POM inherits from, or imports, a POM that the repository does not have. Its dependencies cannot be known, and Maven refuses it too.",
+    );
+    pub(super) const ALL: &[Code] = &[MOVING, CONFLICT, PARENT];
 }
 
 /// Raised by `lock/`.

@@ -1,0 +1,340 @@
+//! Mediation: breadth first, the nearest wins, as Maven 3 does it.
+//!
+//! A hard range that a choice turns out to break starts the walk again with the range known from the start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::effective::{Lack, Poms};
+use super::pom::{Declared, Gav};
+use super::version::{Constraint, Range, Version};
+use super::{Exclusion, Platform, Root, place};
+use crate::artifact::Coordinate;
+use crate::error::{Error, Failure};
+use crate::outside::Index;
+use crate::problem::Problem;
+use crate::problem::codes::maven as codes;
+
+/// Most walks, and most requests in one of them.
+const MAX_WALKS: usize = 100;
+const MAX_REQUESTS: usize = 200_000;
+
+/// One artifact of the closure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// A [`Coordinate::Maven`].
+    pub coordinate: Coordinate,
+    /// Who asked for it: `maven.jars` or `group:artifact`, first the one that decided.
+    pub via: Vec<String>,
+    /// Who wanted which other version.
+    pub wanted: Vec<(String, String)>,
+}
+
+/// The closure in class path order. Files of type `pom` are in it too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resolution {
+    /// Every chosen artifact.
+    pub chosen: Vec<Chosen>,
+    /// POMs that are malformed, each with the reason; like Maven we go on without their dependencies.
+    pub ignored: BTreeMap<String, String>,
+}
+
+/// Group, artifact, extension, classifier: what there is one of.
+type Key = [String; 4];
+type Ranges = BTreeMap<Key, Vec<Range>>;
+
+/// Exclusions along the way from a root.
+struct Cut {
+    own: Vec<(String, String)>,
+    outer: Option<Rc<Cut>>,
+}
+
+#[derive(Clone)]
+struct Request {
+    key: Key,
+    version: String,
+    parent: Option<usize>,
+    root: usize,
+    cut: Rc<Cut>,
+    on_path: bool,
+}
+
+struct Node {
+    request: Request,
+    version: String,
+    children: Vec<usize>,
+    on_path: bool,
+    via: Vec<String>,
+    wanted: Vec<(String, String)>,
+}
+
+struct Walk<'a, 'b> {
+    poms: &'a mut Poms<'b>,
+    roots: &'a [Root],
+    forced: &'a Ranges,
+    nodes: Vec<Node>,
+    chosen: BTreeMap<Key, usize>,
+    refused: BTreeMap<Key, Request>,
+    problems: Vec<Problem>,
+    ignored: BTreeMap<String, String>,
+}
+
+/// The closure of the roots.
+///
+/// # Errors
+/// [`Failure::Problems`] for moving versions, ranges that cannot meet, missing parents and BOMs;
+/// [`Failure::World`] where the index fails.
+pub fn resolve(
+    roots: &[Root],
+    platform: &Platform,
+    exclude: &[Exclusion],
+    index: &dyn Index,
+) -> Result<Resolution, Failure> {
+    let mut poms = Poms::new(index, platform);
+    let mut forced = Ranges::new();
+    for _ in 0..MAX_WALKS {
+        let (nodes, chosen) = (Vec::new(), BTreeMap::new());
+        let (refused, problems, ignored) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        let mut walk = Walk { poms: &mut poms, roots, forced: &forced, nodes, chosen, refused, problems, ignored };
+        match walk.run(exclude)? {
+            Some((key, range)) => forced.entry(key).or_default().push(range),
+            None => return walk.finish(),
+        }
+    }
+    Err(Problem::new(codes::CONFLICT, format!("the version ranges are not settled after {MAX_WALKS} walks")).into())
+}
+
+impl Walk<'_, '_> {
+    /// Walks level by level; a range that a choice breaks ends the walk.
+    fn run(&mut self, exclude: &[Exclusion]) -> Result<Option<(Key, Range)>, Error> {
+        let own = exclude.iter().map(|e| (e.group.clone(), e.artifact.clone())).collect();
+        let cut = Rc::new(Cut { own, outer: None });
+        let mut level: Vec<Request> = Vec::new();
+        for (root, Root { coordinate, .. }) in self.roots.iter().enumerate() {
+            let Coordinate::Maven { group, artifact, version, extension, classifier } = coordinate else { continue };
+            let key = [group, artifact, extension, classifier].map(Clone::clone);
+            level.push(Request { key, version: version.clone(), parent: None, root, cut: cut.clone(), on_path: true });
+        }
+        let mut seen = 0;
+        while !level.is_empty() {
+            seen += level.len();
+            if seen > MAX_REQUESTS {
+                return Err(Error::registry("the closure", format!("more than {MAX_REQUESTS} dependencies")));
+            }
+            let gavs: Vec<Gav> =
+                level.iter().filter(|r| !r.version.starts_with(['[', '('])).map(Request::gav).collect();
+            self.poms.warm(gavs.into_iter().filter(place::is_plain))?;
+            let mut next = Vec::new();
+            for request in level {
+                if let Some(broken) = self.take(request, &mut next)? {
+                    return Ok(Some(broken));
+                }
+            }
+            level = next;
+        }
+        Ok(None)
+    }
+
+    fn take(&mut self, mut request: Request, next: &mut Vec<Request>) -> Result<Option<(Key, Range)>, Error> {
+        let constraint = match Constraint::parse(&request.version) {
+            Ok(constraint) => constraint,
+            Err(reason) => {
+                self.complain(codes::CONFLICT, &request, reason);
+                return Ok(None);
+            }
+        };
+        let Some(mut version) = self.candidate(&request, &constraint)? else { return Ok(None) };
+        let mut dependencies = Vec::new();
+        for _ in 0..16 {
+            let gav = Gav { version: version.clone(), ..request.gav() };
+            match self.poms.effective(&gav)? {
+                Ok(pom) => match &pom.relocation {
+                    Some(to) => {
+                        request.key[0] = to.group.clone().unwrap_or(gav.group);
+                        request.key[1] = to.artifact.clone().unwrap_or(gav.artifact);
+                        version = to.version.clone().unwrap_or(version);
+                    }
+                    None => {
+                        dependencies.clone_from(&pom.dependencies);
+                        break;
+                    }
+                },
+                Err(Lack::Missing) => break,
+                Err(Lack::Invalid(reason)) => {
+                    self.ignored.insert(gav.to_string(), reason);
+                    break;
+                }
+                Err(Lack::Unresolvable(what)) => {
+                    self.complain(codes::PARENT, &request, format!("{what} of {gav} is not in the repository"));
+                    break;
+                }
+            }
+        }
+        if request.parent.is_some() && request.cut.cuts(&request.key) {
+            return Ok(None);
+        }
+        Ok(self.mediate(request, version, &constraint, dependencies, next))
+    }
+
+    /// The version a request stands for; the highest of a range.
+    fn candidate(&mut self, request: &Request, constraint: &Constraint) -> Result<Option<String>, Error> {
+        let version = match constraint {
+            Constraint::Soft(version) => Some(version.text().to_owned()),
+            Constraint::Hard(range) => match range.single() {
+                Some(version) => Some(version.text().to_owned()),
+                None => {
+                    let forced = self.forced.get(&request.key).map_or(&[][..], Vec::as_slice);
+                    let all = self.poms.versions(&request.key[0], &request.key[1])?;
+                    let fits = |v: &&Version| {
+                        !v.text().ends_with("-SNAPSHOT") && range.holds(v) && forced.iter().all(|f| f.holds(v))
+                    };
+                    all.iter().rev().find(fits).map(|v| v.text().to_owned())
+                }
+            },
+        };
+        let Some(version) = version else {
+            self.complain(
+                codes::CONFLICT,
+                request,
+                format!("no version of {} fits `{}`", request.name(), request.version),
+            );
+            return Ok(None);
+        };
+        let moving = version == "LATEST" || version == "RELEASE" || version.ends_with("-SNAPSHOT");
+        if moving {
+            self.complain(codes::MOVING, request, format!("{}:{version} is not one fixed file", request.name()));
+        }
+        Ok((!moving).then_some(version))
+    }
+
+    fn mediate(
+        &mut self,
+        request: Request,
+        version: String,
+        constraint: &Constraint,
+        dependencies: Vec<Declared>,
+        next: &mut Vec<Request>,
+    ) -> Option<(Key, Range)> {
+        let who = request.parent.map_or("maven.jars".to_owned(), |at| self.nodes[at].request.name());
+        if let Some(node) = self.chosen.get(&request.key).and_then(|&at| self.nodes.get_mut(at)) {
+            if let Constraint::Hard(range) = constraint
+                && !range.holds(&Version::new(&node.version))
+            {
+                return Some((request.key, range.clone()));
+            }
+            node.on_path |= request.on_path;
+            if !node.via.contains(&who) {
+                node.via.push(who.clone());
+            }
+            if matches!(constraint, Constraint::Soft(_)) && version != node.version {
+                node.wanted.push((who, version));
+            }
+            return None;
+        }
+        let forced = self.forced.get(&request.key).map_or(&[][..], Vec::as_slice);
+        if !forced.iter().all(|range| range.holds(&Version::new(&version))) {
+            self.refused.entry(request.key.clone()).or_insert(request);
+            return None;
+        }
+        let at = self.nodes.len();
+        if let Some(parent) = request.parent {
+            self.nodes[parent].children.push(at);
+        }
+        next.extend(dependencies.into_iter().filter_map(|dependency| request.child(dependency, at)));
+        self.chosen.insert(request.key.clone(), at);
+        let (children, wanted, on_path) = (Vec::new(), Vec::new(), request.on_path);
+        self.nodes.push(Node { version, children, on_path, via: vec![who], wanted, request });
+        None
+    }
+
+    fn complain(&mut self, code: crate::problem::Code, request: &Request, message: String) {
+        let mut chain = vec![request.name()];
+        let mut parent = request.parent;
+        while let Some(node) = parent.and_then(|at| self.nodes.get(at)) {
+            chain.push(format!("{}:{}", node.request.name(), node.version));
+            parent = node.request.parent;
+        }
+        chain.reverse();
+        let problem = Problem::new(code, message).note(format!("asked for by {}", chain.join(" → ")));
+        self.problems.push(match self.roots.get(request.root) {
+            Some(root) => problem.at(&root.at, "asked for here"),
+            None => problem,
+        });
+    }
+
+    fn finish(mut self) -> Result<Resolution, Failure> {
+        for (key, request) in std::mem::take(&mut self.refused) {
+            if !self.chosen.contains_key(&key) {
+                let ranges: Vec<&str> = self.forced.get(&key).into_iter().flatten().map(Range::text).collect();
+                let message = format!("no version of {} fits {}", request.name(), ranges.join(" and "));
+                self.complain(codes::CONFLICT, &request, message);
+            }
+        }
+        if !self.problems.is_empty() {
+            return Err(self.problems.into());
+        }
+        let mut chosen = Vec::new();
+        let mut open: Vec<usize> =
+            (0..self.nodes.len()).rev().filter(|&at| self.nodes[at].request.parent.is_none()).collect();
+        let mut done = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            let node = &self.nodes[at];
+            open.extend(node.children.iter().rev());
+            if done.insert(at) && node.on_path {
+                let [group, artifact, extension, classifier] = node.request.key.clone();
+                let version = node.version.clone();
+                let coordinate = Coordinate::Maven { group, artifact, version, extension, classifier };
+                chosen.push(Chosen { coordinate, via: node.via.clone(), wanted: node.wanted.clone() });
+            }
+        }
+        Ok(Resolution { chosen, ignored: self.ignored })
+    }
+}
+
+impl Cut {
+    fn cuts(&self, [group, artifact, ..]: &Key) -> bool {
+        let fits = |(g, a): &(String, String)| (g == "*" || g == group) && (a == "*" || a == artifact);
+        self.own.iter().any(fits)
+            || self
+                .outer
+                .as_ref()
+                .is_some_and(|outer| outer.cuts(&[group.clone(), artifact.clone(), String::new(), String::new()]))
+    }
+}
+
+impl Request {
+    fn name(&self) -> String {
+        format!("{}:{}", self.key[0], self.key[1])
+    }
+
+    fn gav(&self) -> Gav {
+        Gav { group: self.key[0].clone(), artifact: self.key[1].clone(), version: self.version.clone() }
+    }
+
+    /// A dependency of the node at `parent`, if it belongs to a run-time closure.
+    fn child(&self, declared: Declared, parent: usize) -> Option<Self> {
+        let scope = declared.scope.as_deref().unwrap_or("compile");
+        if matches!(scope, "test" | "provided") || declared.optional.as_deref() == Some("true") {
+            return None;
+        }
+        let (extension, own) = match declared.kind.as_str() {
+            "jar" | "maven-plugin" | "ejb" => ("jar", ""),
+            "test-jar" => ("jar", "tests"),
+            "ejb-client" => ("jar", "client"),
+            "java-source" => ("jar", "sources"),
+            "javadoc" => ("jar", "javadoc"),
+            other => (other, ""),
+        };
+        let classifier = if declared.classifier.is_empty() { own.to_owned() } else { declared.classifier };
+        let key = [declared.group, declared.artifact, extension.to_owned(), classifier];
+        if self.cut.cuts(&key) {
+            return None;
+        }
+        let cut = match declared.exclusions.is_empty() {
+            true => self.cut.clone(),
+            false => Rc::new(Cut { own: declared.exclusions, outer: Some(self.cut.clone()) }),
+        };
+        let on_path = matches!(scope, "compile" | "runtime");
+        Some(Self { key, version: declared.version?, parent: Some(parent), root: self.root, cut, on_path })
+    }
+}
