@@ -134,9 +134,24 @@ pub mod debian {
 
 /// Raised by `pypi/`.
 pub mod python {
-    use super::Code;
+    use super::{Code, deny};
 
-    pub(super) const ALL: &[Code] = &[];
+    pub const REQUIREMENT: Code = deny(
+        "python-requirement",
+        "A requirement cannot be read as PEP 508, or it asks for something that a locked image cannot hold: a URL, or a PySpark that differs from the stack's.",
+    );
+    pub const UNKNOWN_PROJECT: Code = deny("python-unknown-project", "The package index has no project of that name.");
+    pub const NO_WHEEL: Code = deny(
+        "python-no-wheel",
+        "No file of the project can be installed in the image: sparkbake installs wheels and runs nothing of a package at build time, so a project that is published as source alone cannot be used from the index. A wheel of one's own can be named in python.files.",
+    );
+    pub const UNSATISFIABLE: Code = deny(
+        "python-unsatisfiable",
+        "The requirements contradict each other, or those of the packages that they bring along.",
+    );
+    pub const FILE_CLASH: Code =
+        deny("python-file-clash", "Two packages install a file at the same path; one would overwrite the other.");
+    pub(super) const ALL: &[Code] = &[REQUIREMENT, UNKNOWN_PROJECT, NO_WHEEL, UNSATISFIABLE, FILE_CLASH];
 }
 
 /// Raised by `maven/`.
