@@ -26,7 +26,7 @@ use crate::store::{Partial, Validators};
 mod netrc;
 mod registries;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tls;
 
 pub use registries::Registries;
