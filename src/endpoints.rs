@@ -180,7 +180,7 @@ impl Endpoints {
         let tool = match registry {
             Registry::Pypi => python::find(environment)?,
             Registry::Maven => match maven::find(environment)? {
-                None => self.from_ivy()?,
+                None => self.suggested()?,
                 found => found,
             },
             Registry::Debian | Registry::DebianSecurity => apt::find(environment, registry)?,
@@ -188,7 +188,7 @@ impl Endpoints {
         tool.ok_or_else(|| nothing_names(registry))
     }
 
-    fn from_ivy(&self) -> Result<Option<Endpoint>, Error> {
+    fn suggested(&self) -> Result<Option<Endpoint>, Error> {
         let root = self.ivy.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let origin = "the default of the Ivy jar in the Spark distribution".to_owned();
         root.map(|root| Endpoint::parse(Registry::Maven, [root.as_str()], origin)).transpose()

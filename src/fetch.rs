@@ -123,7 +123,7 @@ fn attempt(
     }
     let bytes = sink.position();
     let done =
-        registries.store.complete(sink.inner, &artifact.sha256, &format!("{} ({})", artifact.coordinate, page.path));
+        registries.store.complete(&sink.inner, &artifact.sha256, &format!("{} ({})", artifact.coordinate, page.path));
     if done.is_err() {
         transfer.retreat(bytes);
     }
@@ -217,7 +217,7 @@ fn pin_one(page: &Page, registries: &Registries<'_>, ui: &Ui) -> Result<Pinned, 
         Some(sum) => sum.check(&page.path, &partial)?,
         None => ui.warn(format_args!("{} has no checksum beside it; its bytes are believed as they came", page.path)),
     }
-    let (sha256, size) = store.adopt(partial)?;
+    let (sha256, size) = store.adopt(&partial)?;
     let pinned = Pinned { sha256, size };
     store.put_record("pin", &key, &pinned)?;
     Ok(pinned)

@@ -40,7 +40,7 @@ pub use pages::{Kept, Validators};
 pub use partial::Partial;
 
 /// Files in `tmp/` that nobody touched for so long belong to a process that is gone.
-const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+const STALE: Duration = Duration::from_hours(24);
 
 /// Bytes at once when a file is hashed or copied.
 const CHUNK: usize = 256 * 1024;

@@ -11,10 +11,12 @@ use crate::outside::Registry;
 
 /// pip's configuration first, then uv's, then what their help texts say is the default.
 pub(super) fn find(environment: &Environment) -> Result<Option<Endpoint>, Error> {
-    for (url, origin) in [pip(environment)?, uv(environment)?].into_iter().flatten() {
-        return Endpoint::parse(Registry::Pypi, [url.as_str()], origin).map(Some);
-    }
-    Ok(told(environment).map(|(url, origin)| Endpoint::parse(Registry::Pypi, [url.as_str()], origin)).transpose()?)
+    let configured = match pip(environment)? {
+        None => uv(environment)?,
+        found => found,
+    };
+    let named = configured.or_else(|| told(environment));
+    named.map(|(url, origin)| Endpoint::parse(Registry::Pypi, [url.as_str()], origin)).transpose()
 }
 
 type Named = Option<(String, String)>;
@@ -49,14 +51,14 @@ fn index_url(text: &str) -> Option<String> {
     for line in text.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name.trim();
-        } else if let Some((key, value)) = line.split_once(['=', ':']) {
-            if matches!(key.trim(), "index-url" | "index_url") {
-                let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
-                match section {
-                    "install" => install = value,
-                    "global" => global = value,
-                    _ => {}
-                }
+        } else if let Some((key, value)) = line.split_once(['=', ':'])
+            && matches!(key.trim(), "index-url" | "index_url")
+        {
+            let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
+            match section {
+                "install" => install = value,
+                "global" => global = value,
+                _ => {}
             }
         }
     }

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "the tests lay files out")]
+
 use std::fs;
 use std::path::Path;
 
@@ -124,9 +126,9 @@ fn a_page_is_asked_for_once_and_again_only_with_its_tag() {
     for offline in [false, false, true] {
         let registries = Registries::new(&endpoints, &net, &store, offline);
         registries.prefetch(&[page.clone(), page.clone()]);
-        let served = registries.get(&page).unwrap().unwrap();
-        assert_eq!((served.bytes.as_slice(), served.media_type.as_deref()), (b"page".as_slice(), Some("text/html")));
-        assert_eq!(served.url, format!("{}numpy/", server.url));
+        let found = registries.get(&page).unwrap().unwrap();
+        assert_eq!((found.bytes.as_slice(), found.media_type.as_deref()), (b"page".as_slice(), Some("text/html")));
+        assert_eq!(found.url, format!("{}numpy/", server.url));
     }
     assert_eq!(server.heard().len(), 2);
     assert!(server.heard()[0].contains("accept: application/vnd.pypi.simple.v1+json"));

@@ -41,7 +41,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Digest`] where the bytes are others than promised; they are thrown away.
-    pub fn complete(&self, partial: Partial, digest: &Digest, what: &str) -> Result<(), Error> {
+    pub fn complete(&self, partial: &Partial, digest: &Digest, what: &str) -> Result<(), Error> {
         let got = partial.digest();
         if got != *digest {
             fs::remove_file(&partial.path).map_err(Error::write(&partial.path))?;
@@ -55,7 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn adopt(&self, partial: Partial) -> Result<(Digest, u64), Error> {
+    pub fn adopt(&self, partial: &Partial) -> Result<(Digest, u64), Error> {
         let digest = partial.digest();
         let blob = self.path(&digest);
         fs::rename(&partial.path, &blob).map_err(Error::write(&blob))?;

@@ -83,11 +83,11 @@ fn a_partial_download_survives_its_process() {
     let mut partial = store.partial(&digest, 19).unwrap();
     assert_eq!(partial.position(), 7);
     partial.append(&TEXT[7..]).unwrap();
-    store.complete(partial, &digest, "test").unwrap();
+    store.complete(&partial, &digest, "test").unwrap();
     assert_eq!(all(&*store.open(&digest).unwrap()), TEXT);
     let mut partial = store.partial(&Digest::of(b"x"), 1).unwrap();
     partial.append(b"y").unwrap();
-    assert!(matches!(store.complete(partial, &Digest::of(b"x"), "test"), Err(Error::Digest { .. })));
+    assert!(matches!(store.complete(&partial, &Digest::of(b"x"), "test"), Err(Error::Digest { .. })));
     assert_eq!(store.partial(&Digest::of(b"x"), 1).unwrap().position(), 0);
 }
 
@@ -101,7 +101,7 @@ fn two_stores_over_one_directory_do_not_disturb_each_other() {
         let mut partial = store.partial(&digest, 19).unwrap();
         if !store.intact(&digest, 19).unwrap() {
             partial.append(TEXT).unwrap();
-            store.complete(partial, &digest, "test").unwrap();
+            store.complete(&partial, &digest, "test").unwrap();
         }
         assert_eq!(put(&store, b"other"), Digest::of(b"other"));
     };
