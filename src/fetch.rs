@@ -1,1 +1,298 @@
-//! fetch.
+//! Lock → store: [`fetch`] downloads what the store lacks, side by side, verified while it is written,
+//! and goes on where an earlier run broke off. [`pin`] learns the digest of files that have none yet.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{Artifact, Coordinate};
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::net::{Registries, Sink, each};
+use crate::outside::{Index, Page, Registry};
+use crate::store::Partial;
+use crate::ui::{Transfer, Ui};
+
+#[cfg(test)]
+mod tests;
+
+/// Downloads that run at once.
+const WIDTH: usize = 8;
+
+/// A file whose digest is not known yet may have so many bytes. The largest jars of Spark's world
+/// have some 500 MB.
+const PIN_LIMIT: u64 = 2 << 30;
+
+/// Finds the pages where a Python distribution may lie (its file name and digest are in the
+/// artifact); an empty list where the index has it no more.
+pub type Locate<'a> = dyn Fn(&Artifact) -> Result<Vec<Page>, Error> + Sync + 'a;
+
+/// Brings every artifact into the store. Files that are there are verified and left alone.
+///
+/// # Errors
+/// The first by the artifacts' order: [`Error::Offline`], [`Error::Digest`], [`Error::Registry`]
+/// where no mirror has a file any more, and what the network and the disk fail with.
+pub fn fetch(artifacts: &[Artifact], registries: &Registries<'_>, locate: &Locate<'_>, ui: &Ui) -> Result<(), Error> {
+    let missing = missing(artifacts, registries)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let total = missing.iter().map(|artifact| artifact.size).sum();
+    ui.step("Fetching", format_args!("{} files, {}", missing.len(), megabytes(total)));
+    let transfer = ui.transfer("Fetching", total);
+    all(&missing, |artifact| one(artifact, registries, locate, &transfer))?;
+    Ok(())
+}
+
+/// The artifacts that the store lacks, each digest once.
+fn missing<'a>(artifacts: &'a [Artifact], registries: &Registries<'_>) -> Result<Vec<&'a Artifact>, Error> {
+    let there = all(artifacts, |artifact| registries.store.intact(&artifact.sha256, artifact.size))?;
+    let mut seen = std::collections::BTreeSet::new();
+    let mut missing: Vec<&Artifact> =
+        artifacts.iter().zip(there).filter(|(a, there)| !there && seen.insert(a.sha256)).map(|(a, _)| a).collect();
+    // The largest first, so that none is left alone at the end.
+    missing.sort_by_key(|artifact| std::cmp::Reverse(artifact.size));
+    Ok(missing)
+}
+
+fn one(
+    artifact: &Artifact,
+    registries: &Registries<'_>,
+    locate: &Locate<'_>,
+    transfer: &Transfer,
+) -> Result<(), Error> {
+    let what = artifact.coordinate.to_string();
+    if registries.offline {
+        return Err(Error::Offline { what });
+    }
+    let pages = places(artifact).map_or_else(|| locate(artifact), Ok)?;
+    let (store, digest) = (registries.store, &artifact.sha256);
+    let mut last = None;
+    for page in &pages {
+        let partial = store.partial(digest, artifact.size)?;
+        if store.intact(digest, artifact.size)? {
+            transfer.advance(artifact.size);
+            return Ok(());
+        }
+        let resumed = partial.position() > 0;
+        match attempt(artifact, page, partial, registries, transfer) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            // The beginning may be another file's, left by a mirror that lied: once more, from the start.
+            Err(Error::Digest { .. }) if resumed => {
+                let partial = store.partial(digest, artifact.size)?;
+                if attempt(artifact, page, partial, registries, transfer)? {
+                    return Ok(());
+                }
+            }
+            Err(error @ (Error::NoEndpoint { .. } | Error::Http { .. })) => last = last.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| {
+        Error::registry(
+            what,
+            format!(
+                "no configured registry has {} with digest {} any more; use a mirror that keeps old files, \
+                 a bundle, or `lock --upgrade`",
+                artifact.file,
+                digest.short()
+            ),
+        )
+    }))
+}
+
+/// Whether the page gave the artifact.
+fn attempt(
+    artifact: &Artifact,
+    page: &Page,
+    partial: Partial,
+    registries: &Registries<'_>,
+    transfer: &Transfer,
+) -> Result<bool, Error> {
+    transfer.doing(artifact.file.rsplit('/').next().unwrap_or_default());
+    transfer.advance(partial.position());
+    let mut sink = Watched { inner: partial, transfer };
+    if sink.position() < artifact.size || artifact.size == 0 {
+        let found = registries.download(page, artifact.size, &mut sink);
+        if !matches!(found, Ok(Some(_))) {
+            transfer.retreat(sink.position());
+            return found.map(|_| false);
+        }
+    }
+    let bytes = sink.position();
+    let done =
+        registries.store.complete(&sink.inner, &artifact.sha256, &format!("{} ({})", artifact.coordinate, page.path));
+    if done.is_err() {
+        transfer.retreat(bytes);
+    }
+    done.map(|()| true)
+}
+
+/// A sink whose bytes show in a bar.
+struct Watched<'a, S> {
+    inner: S,
+    transfer: &'a Transfer,
+}
+
+impl<S: Sink> Sink for Watched<'_, S> {
+    fn position(&self) -> u64 {
+        self.inner.position()
+    }
+
+    fn restart(&mut self) -> Result<(), Error> {
+        self.transfer.retreat(self.inner.position());
+        self.inner.restart()
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.transfer.advance(bytes.len() as u64);
+        self.inner.append(bytes)
+    }
+}
+
+/// Where a file lies by its coordinate alone; `None` for Python, whose index must be asked.
+fn places(artifact: &Artifact) -> Option<Vec<Page>> {
+    let page = |registry, path| Page { registry, path, expect: Some((artifact.size, artifact.sha256)) };
+    match &artifact.coordinate {
+        Coordinate::Maven { .. } => Some(vec![page(Registry::Maven, maven_path(&artifact.coordinate)?)]),
+        Coordinate::Debian { .. } => Some(vec![
+            page(Registry::Debian, artifact.file.clone()),
+            page(Registry::DebianSecurity, artifact.file.clone()),
+        ]),
+        Coordinate::Pypi { .. } => None,
+    }
+}
+
+/// Maven, "Repository Layout": `group/as/directories/artifact/version/artifact-version[-classifier].extension`.
+fn maven_path(coordinate: &Coordinate) -> Option<String> {
+    let Coordinate::Maven { group, artifact, version, extension, classifier } = coordinate else { return None };
+    let dash = if classifier.is_empty() { "" } else { "-" };
+    let group = group.replace('.', "/");
+    Some(format!("{group}/{artifact}/{version}/{artifact}-{version}{dash}{classifier}.{extension}"))
+}
+
+/// What [`pin`] remembers of a released file.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Pinned {
+    sha256: Digest,
+    size: u64,
+}
+
+/// Downloads Maven files whose digest is not known yet, compares each with the strongest sum that
+/// the repository keeps beside it, and tells digest and size in bytes, in the order asked.
+///
+/// # Errors
+/// [`Error::Registry`] where a file is not there, [`Error::Digest`] where it is not what its sum
+/// promises, and what the network and the disk fail with.
+pub fn pin(pages: &[Page], registries: &Registries<'_>, ui: &Ui) -> Result<Vec<(Digest, u64)>, Error> {
+    let transfer = ui.work("Pinning", pages.len() as u64);
+    let pinned = all(pages, |page| {
+        transfer.doing(page.path.rsplit('/').next().unwrap_or_default());
+        let pinned = pin_one(page, registries, ui);
+        transfer.advance(1);
+        pinned
+    })?;
+    Ok(pinned.into_iter().map(|pinned| (pinned.sha256, pinned.size)).collect())
+}
+
+fn pin_one(page: &Page, registries: &Registries<'_>, ui: &Ui) -> Result<Pinned, Error> {
+    let store = registries.store;
+    let roots = &registries.endpoints.get(page.registry)?.mirrors;
+    let root = roots.first().map_or("", |root| root.url.as_str());
+    let key = Digest::of(format!("{root} {}", page.path).as_bytes());
+    if let Some(known) = store.record::<Pinned>("pin", &key)?
+        && store.intact(&known.sha256, known.size)?
+    {
+        return Ok(known);
+    }
+    let sum = Sum::beside(page, registries)?;
+    let mut partial = store.partial(&key, PIN_LIMIT)?;
+    // Nothing tells whether an earlier run's beginning still belongs to this file.
+    partial.restart()?;
+    let found = registries.download(page, PIN_LIMIT, &mut partial)?;
+    found.ok_or_else(|| Error::registry(page.path.clone(), "the registry does not have it"))?;
+    match &sum {
+        Some(sum) => sum.check(&page.path, &partial)?,
+        None => ui.warn(format_args!("{} has no checksum beside it; its bytes are believed as they came", page.path)),
+    }
+    let (sha256, size) = store.adopt(&partial)?;
+    let pinned = Pinned { sha256, size };
+    store.put_record("pin", &key, &pinned)?;
+    Ok(pinned)
+}
+
+/// A sum that a repository keeps beside a file (Maven Resolver, "Expected Checksums").
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Sum {
+    algorithm: &'static str,
+    hex: String,
+}
+
+impl Sum {
+    /// The strongest that there is.
+    fn beside(page: &Page, registries: &Registries<'_>) -> Result<Option<Self>, Error> {
+        for (algorithm, digits) in [("sha512", 128), ("sha256", 64), ("sha1", 40)] {
+            let side = Page::new(page.registry, format!("{}.{algorithm}", page.path));
+            let Some(served) = registries.get(&side)? else { continue };
+            // Some files hold the name, too.
+            let text = String::from_utf8_lossy(&served.bytes).to_ascii_lowercase();
+            let is_sum = |word: &&str| word.len() == digits && word.bytes().all(|b| b.is_ascii_hexdigit());
+            let hex = text.split_whitespace().find(is_sum);
+            let hex = hex.ok_or_else(|| Error::registry(side.path.clone(), format!("it holds no {algorithm} sum")))?;
+            return Ok(Some(Self { algorithm, hex: hex.to_owned() }));
+        }
+        Ok(None)
+    }
+
+    fn check(&self, what: &str, file: &Partial) -> Result<(), Error> {
+        let got = match self.algorithm {
+            "sha512" => sum_of::<sha2::Sha512>(file)?,
+            "sha256" => file.digest().hex(),
+            _ => sum_of::<sha1::Sha1>(file)?,
+        };
+        if got == self.hex {
+            return Ok(());
+        }
+        let expected = format!("{}:{}", self.algorithm, self.hex);
+        Err(Error::Digest { what: what.to_owned(), expected, got: format!("{}:{got}", self.algorithm) })
+    }
+}
+
+fn sum_of<H: sha2::Digest>(file: &Partial) -> Result<String, Error> {
+    let mut hash = H::new();
+    file.review(|bytes| hash.update(bytes))?;
+    Ok(hex::encode(hash.finalize()))
+}
+
+/// Does `work` for every item side by side; results in the items' order, or the first error. After
+/// an error nothing new begins.
+fn all<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R, Error> + Sync) -> Result<Vec<R>, Error> {
+    let results: Vec<Mutex<Option<Result<R, Error>>>> = items.iter().map(|_| Mutex::default()).collect();
+    let failed = AtomicBool::new(false);
+    let indexes: Vec<usize> = (0..items.len()).collect();
+    each(&indexes, WIDTH, |&index| {
+        if failed.load(Ordering::Relaxed) {
+            return;
+        }
+        let result = work(&items[index]);
+        failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        *results[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+    });
+    let mut done = Vec::with_capacity(items.len());
+    for result in results {
+        match result.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(Ok(value)) => done.push(value),
+            Some(Err(error)) => return Err(error),
+            // Left out because a later item failed before this one began.
+            None => {}
+        }
+    }
+    Ok(done)
+}
+
+/// Bytes for people.
+fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+}

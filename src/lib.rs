@@ -16,6 +16,7 @@
 // Ground: words that every room uses.
 pub mod artifact;
 pub mod digest;
+pub mod environment;
 pub mod error;
 pub mod outside;
 pub mod problem;

@@ -1,0 +1,175 @@
+//! The Python package index as pip and uv know it.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Endpoint, text_of};
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::outside::Registry;
+
+/// pip's configuration first, then uv's, then what their help texts say is the default.
+pub(super) fn find(environment: &Environment) -> Result<Option<Endpoint>, Error> {
+    let configured = match pip(environment)? {
+        None => uv(environment)?,
+        found => found,
+    };
+    let named = configured.or_else(|| told(environment));
+    named.map(|(url, origin)| Endpoint::parse(Registry::Pypi, [url.as_str()], origin)).transpose()
+}
+
+type Named = Option<(String, String)>;
+
+/// pip, "Configuration": the environment goes before the site's, the user's, the global file.
+fn pip(environment: &Environment) -> Result<Named, Error> {
+    if let Some(url) = environment.var("PIP_INDEX_URL") {
+        return Ok(Some((url.to_owned(), "environment: PIP_INDEX_URL".into())));
+    }
+    let home = |below: &str| environment.home.as_ref().map(|home| home.join(below));
+    let mut files: Vec<Option<PathBuf>> = vec![
+        environment.var("PIP_CONFIG_FILE").map(|path| environment.cwd.join(path)),
+        environment.var("VIRTUAL_ENV").map(|dir| Path::new(dir).join("pip.conf")),
+        environment.xdg("XDG_CONFIG_HOME", ".config").map(|dir| dir.join("pip/pip.conf")),
+        home("Library/Application Support/pip/pip.conf").filter(|_| cfg!(target_os = "macos")),
+        home(".pip/pip.conf"),
+    ];
+    let shared = environment.var("XDG_CONFIG_DIRS").unwrap_or("/etc/xdg");
+    files.extend(shared.split(':').map(|dir| Some(environment.system(&format!("{dir}/pip/pip.conf")))));
+    files.push(Some(environment.system("/etc/pip.conf")));
+    for file in files.into_iter().flatten() {
+        if let Some(url) = text_of(&file)?.and_then(|text| index_url(&text)) {
+            return Ok(Some((url, format!("pip.conf: {}", file.display()))));
+        }
+    }
+    Ok(None)
+}
+
+/// `index-url` of `[install]`, else of `[global]`.
+fn index_url(text: &str) -> Option<String> {
+    let (mut global, mut install, mut section) = (None, None, "");
+    for line in text.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name.trim();
+        } else if let Some((key, value)) = line.split_once(['=', ':'])
+            && matches!(key.trim(), "index-url" | "index_url")
+        {
+            let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
+            match section {
+                "install" => install = value,
+                "global" => global = value,
+                _ => {}
+            }
+        }
+    }
+    install.or(global)
+}
+
+/// uv.toml, as far as it names the default index (uv, "Package indexes").
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct UvToml {
+    #[serde(default)]
+    index: Vec<UvIndex>,
+    index_url: Option<String>,
+    pip: Option<UvPip>,
+}
+
+#[derive(Deserialize)]
+struct UvIndex {
+    url: String,
+    #[serde(default)]
+    default: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct UvPip {
+    index_url: Option<String>,
+}
+
+fn uv(environment: &Environment) -> Result<Named, Error> {
+    for name in ["UV_DEFAULT_INDEX", "UV_INDEX_URL"] {
+        if let Some(value) = environment.var(name) {
+            // An index may carry its name: `name=url`.
+            let url = value.split_once('=').filter(|(name, _)| !name.contains(':')).map_or(value, |(_, url)| url);
+            return Ok(Some((url.to_owned(), format!("environment: {name}"))));
+        }
+    }
+    let files = [
+        environment.var("UV_CONFIG_FILE").map(|path| environment.cwd.join(path)),
+        environment.xdg("XDG_CONFIG_HOME", ".config").map(|dir| dir.join("uv/uv.toml")),
+        Some(environment.system("/etc/uv/uv.toml")),
+    ];
+    for file in files.into_iter().flatten() {
+        let Some(text) = text_of(&file)? else { continue };
+        let uv: UvToml = toml::from_str(&text).map_err(|e| Error::registry(file.display().to_string(), e.message()))?;
+        let default = uv.index.into_iter().find(|index| index.default).map(|index| index.url);
+        if let Some(url) = default.or(uv.index_url).or(uv.pip.and_then(|pip| pip.index_url)) {
+            return Ok(Some((url, format!("uv.toml: {}", file.display()))));
+        }
+    }
+    Ok(None)
+}
+
+/// What the installed tools' help texts call the default.
+fn told(environment: &Environment) -> Named {
+    let asks: [(&str, &[&str]); 4] = [
+        ("pip", &["install", "--help"]),
+        ("pip3", &["install", "--help"]),
+        ("python3", &["-m", "pip", "install", "--help"]),
+        ("uv", &["pip", "install", "--help", "--color", "never"]),
+    ];
+    asks.iter().find_map(|(program, arguments)| {
+        let path = environment.program(program)?;
+        let text = said(environment, &path, arguments)?;
+        Some((default_in(&text)?, format!("the help text of {}", path.display())))
+    })
+}
+
+fn said(environment: &Environment, program: &Path, arguments: &[&str]) -> Option<String> {
+    let out = std::process::Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(&environment.vars)
+        .env("COLUMNS", "500")
+        .env("NO_COLOR", "1")
+        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .output()
+        .ok()?;
+    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// The URL after the first `default` after an option that is called `index-url`.
+fn default_in(help: &str) -> Option<String> {
+    let option = help.split_once("--index-url")?.1;
+    let text = option.get(..600).unwrap_or(option);
+    let after = text.split_once("default")?.1;
+    let start = after.find("http")?;
+    let url = after[start..].split(|c: char| c.is_whitespace() || ")]>,".contains(c)).next()?;
+    Some(url.trim_end_matches('.').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_what_the_help_says() {
+        let pip = "  -i, --index-url <url>   Base URL of the index (default\n      https://index.example/simple). This";
+        let uv = "      --index-url <INDEX_URL>\n  (Deprecated) The URL (by default: <https://index.example/simple>)";
+        for help in [pip, uv] {
+            assert_eq!(default_in(help).as_deref(), Some("https://index.example/simple"));
+        }
+        assert_eq!(default_in("--index-url no such word"), None);
+    }
+
+    #[test]
+    fn install_goes_before_global() {
+        let text = "[global]\nindex-url = https://a.example/simple\n[install]\nindex_url: https://b.example/simple\n";
+        assert_eq!(index_url(text).as_deref(), Some("https://b.example/simple"));
+        assert_eq!(index_url("[global]\ntimeout = 3\nextra-index-url = https://c.example"), None);
+    }
+}

@@ -1,0 +1,236 @@
+//! The registries as one [`Index`]: mirrors in order, pages through the store's cache, each asked for
+//! once in a process.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use url::Url;
+
+use super::{Answer, Head, Net, Request, Sink, shown};
+use crate::digest::Digest;
+use crate::endpoints::{Endpoints, Root};
+use crate::error::Error;
+use crate::outside::{Index, Page, Registry, Served};
+use crate::store::{Kept, Store};
+
+/// The most that a page of unknown size may hold, in bytes. Debian's largest index has 60 MB
+/// uncompressed; the largest page of PyPI 30 MB.
+const PAGE_LIMIT: u64 = 256 << 20;
+
+/// PEP 691, "Version + Format Selection".
+const SIMPLE: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01";
+
+type Slot = Arc<Mutex<Option<Option<Served>>>>;
+
+/// The registries that the user's tools are configured for.
+#[derive(Debug)]
+pub struct Registries<'a> {
+    /// Where they are.
+    pub endpoints: &'a Endpoints,
+    /// How they are asked.
+    pub net: &'a Net,
+    /// Where their pages are kept.
+    pub store: &'a Store,
+    /// Whether only the store may answer.
+    pub offline: bool,
+    /// Number of requests that may run at once.
+    pub width: usize,
+    pages: Mutex<BTreeMap<(Registry, String), Slot>>,
+}
+
+impl<'a> Registries<'a> {
+    /// Nothing is asked yet.
+    #[must_use]
+    pub fn new(endpoints: &'a Endpoints, net: &'a Net, store: &'a Store, offline: bool) -> Self {
+        Self { endpoints, net, store, offline, width: 16, pages: Mutex::default() }
+    }
+
+    /// Downloads a file of a registry behind what is already in `sink`: `None` where no mirror has it.
+    ///
+    /// # Errors
+    /// As [`Index::get`].
+    pub fn download(&self, page: &Page, limit: u64, sink: &mut dyn Sink) -> Result<Option<Head>, Error> {
+        if self.offline {
+            return Err(Error::Offline { what: page.path.clone() });
+        }
+        self.mirrors(page, |root, url| {
+            let request = Request { url, credentials: credentials(root, page), accept: None, unless: None, limit };
+            match self.net.get(&request, sink)? {
+                Answer::Body(head) => Ok(Some(head)),
+                Answer::Absent | Answer::Unchanged => Ok(None),
+            }
+        })
+    }
+
+    /// Asks one mirror after the other. One that lacks the page is passed over, one that cannot be
+    /// asked is passed over if another has the page.
+    fn mirrors<T>(
+        &self,
+        page: &Page,
+        mut ask: impl FnMut(&Root, Url) -> Result<Option<T>, Error>,
+    ) -> Result<Option<T>, Error> {
+        let endpoint = self.endpoints.get(page.registry)?;
+        let mut down = None;
+        for root in &endpoint.mirrors {
+            let url = locate(root, page)?;
+            match ask(root, url) {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(error @ Error::Http { .. }) => down = down.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        down.map_or(Ok(None), Err)
+    }
+
+    fn load(&self, page: &Page) -> Result<Option<Served>, Error> {
+        if let Some((size, digest)) = page.expect {
+            return self.promised(page, size, &digest);
+        }
+        self.mirrors(page, |root, url| self.kept(root, page, url))
+    }
+
+    /// A page whose digest is known lies in the store as a blob and is never asked for again.
+    fn promised(&self, page: &Page, size: u64, digest: &Digest) -> Result<Option<Served>, Error> {
+        if self.store.intact(digest, size)? {
+            let blob = crate::outside::Blobs::open(self.store, digest)?;
+            let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+            blob.read_exact_at(&mut bytes, 0).map_err(Error::read(self.store.path(digest)))?;
+            let url = self.url(page)?;
+            return Ok(Some(Served { bytes, media_type: None, url }));
+        }
+        let mut bytes = Vec::new();
+        let found = self.download(page, size, &mut bytes)?;
+        let Some(head) = found else { return Ok(None) };
+        let got = Digest::of(&bytes);
+        if got != *digest {
+            return Err(Error::mismatch(head.url, digest, &got));
+        }
+        let path = self.store.path(digest);
+        self.store.put(|out| out.write_all(&bytes).map_err(Error::write(path)))?;
+        Ok(Some(Served { bytes, media_type: head.media_type, url: head.url }))
+    }
+
+    /// A page that may change: asked for again with what the store knows of it.
+    fn kept(&self, root: &Root, page: &Page, url: Url) -> Result<Option<Served>, Error> {
+        let key = Digest::of(format!("{} {url}", page.registry).as_bytes());
+        let kept = self.store.page(&key)?;
+        if let Some(kept) = &kept
+            && (self.offline || never_changes(page))
+        {
+            return Ok(Some(served(kept.clone())));
+        }
+        if self.offline {
+            return Err(Error::Offline { what: shown(&url) });
+        }
+        let request = Request {
+            url,
+            credentials: credentials(root, page),
+            accept: (page.registry == Registry::Pypi && page.path.ends_with('/')).then_some(SIMPLE),
+            unless: kept.as_ref().map(|kept| &kept.validators).filter(|validators| !validators.is_empty()),
+            limit: PAGE_LIMIT,
+        };
+        let mut bytes = Vec::new();
+        match self.net.get(&request, &mut bytes)? {
+            Answer::Absent => Ok(None),
+            Answer::Unchanged => Ok(kept.map(served)),
+            Answer::Body(head) => {
+                let local = request.url.scheme() == "file";
+                let page = Kept { bytes, media_type: head.media_type, url: head.url, validators: head.validators };
+                if !local {
+                    self.store.put_page(&key, &page)?;
+                }
+                Ok(Some(served(page)))
+            }
+        }
+    }
+
+    fn url(&self, page: &Page) -> Result<String, Error> {
+        if Url::parse(&page.path).is_ok() {
+            return Ok(page.path.clone());
+        }
+        let endpoint = self.endpoints.get(page.registry)?;
+        endpoint.mirrors.first().map_or_else(|| Ok(page.path.clone()), |root| Ok(shown(&locate(root, page)?)))
+    }
+}
+
+impl Index for Registries<'_> {
+    fn get(&self, page: &Page) -> Result<Option<Served>, Error> {
+        let key = (page.registry, page.path.clone());
+        let slot = {
+            let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(pages.entry(key).or_default())
+        };
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.is_none() {
+            *slot = Some(self.load(page)?);
+        }
+        let found = slot.clone().flatten();
+        if let (Some(served), Some((_, digest))) = (&found, &page.expect) {
+            let got = Digest::of(&served.bytes);
+            if got != *digest {
+                return Err(Error::mismatch(served.url.clone(), digest, &got));
+            }
+        }
+        Ok(found)
+    }
+
+    fn prefetch(&self, pages: &[Page]) {
+        each(pages, self.width, |page| {
+            let _ = self.get(page);
+        });
+    }
+}
+
+/// Does `work` for every item, on up to `width` threads.
+pub(crate) fn each<T: Sync>(items: &[T], width: usize, work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            work(item);
+        }
+    };
+    match width.min(items.len()) {
+        0 | 1 => worker(),
+        threads => thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(worker);
+            }
+        }),
+    }
+}
+
+/// Credentials are for the registry's own host, not for one that its pages name.
+fn credentials<'a>(root: &'a Root, page: &Page) -> Option<&'a crate::endpoints::Credentials> {
+    let foreign = Url::parse(&page.path).is_ok_and(|url| url.origin() != root.url.origin());
+    root.credentials.as_ref().filter(|_| !foreign)
+}
+
+/// Where the page lies below a root, or where an absolute reference points to.
+fn locate(root: &Root, page: &Page) -> Result<Url, Error> {
+    let refuse = |reason: &str| Error::registry(format!("{} page {}", page.registry, page.path), reason);
+    if let Ok(mut url) = Url::parse(&page.path) {
+        url.set_fragment(None);
+        let _ = url.set_username("").and_then(|()| url.set_password(None));
+        return match (root.url.scheme(), url.scheme()) {
+            (_, "https") | ("http", "http") | ("file", "file") => Ok(url),
+            (from, to) => Err(refuse(&format!("a registry reached by {from} may not refer to {to}"))),
+        };
+    }
+    let url = root.url.join(&page.path).map_err(|e| refuse(&e.to_string()))?;
+    if !url.as_str().starts_with(root.url.as_str()) {
+        return Err(refuse("it lies outside of the registry"));
+    }
+    Ok(url)
+}
+
+/// A released file of a Maven repository never changes (Maven, "Introduction to Repositories").
+fn never_changes(page: &Page) -> bool {
+    page.registry == Registry::Maven && !page.path.contains("maven-metadata") && !page.path.contains("-SNAPSHOT")
+}
+
+fn served(kept: Kept) -> Served {
+    Served { bytes: kept.bytes, media_type: kept.media_type, url: kept.url }
+}
