@@ -11,11 +11,12 @@
 use crate::error::Error;
 use crate::tree::ImagePath;
 
+pub mod candidates;
 pub mod index;
 pub mod install;
 pub mod metadata;
 pub mod pyspark;
-pub mod report;
+mod report;
 pub mod resolve;
 pub mod sdist;
 pub mod tags;
