@@ -121,7 +121,7 @@ pub fn bundled_jars(sdist: &Sdist) -> Vec<String> {
     let paths = sdist.members.iter().filter_map(|member| below_root(sdist, &member.path));
     let names = paths.filter_map(|path| path.strip_prefix("deps/jars/"));
     let mut out: Vec<String> =
-        names.filter(|name| !name.contains('/') && name.ends_with(".jar")).map(str::to_owned).collect();
+        names.filter(|name| !name.contains('/') && name.strip_suffix(".jar").is_some()).map(str::to_owned).collect();
     out.sort();
     out
 }
@@ -144,7 +144,7 @@ fn installed(path: &str) -> Option<String> {
 /// it. The directories of examples below the first are no packages.
 fn is_module(path: &str) -> bool {
     let example = path.strip_prefix("deps/examples/");
-    path.ends_with(".py") && example.is_none_or(|below| !below.contains('/'))
+    path.strip_suffix(".py").is_some() && example.is_none_or(|below| !below.contains('/'))
 }
 
 /// Name of the program in `bin` that a file becomes (`setup.py`: `scripts`).

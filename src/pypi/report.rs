@@ -124,11 +124,11 @@ pub(super) fn own_wheel(own: &OwnWheel, python: &str) -> Problem {
 
 /// A requirement as people write it, without its marker: `pandas[sql]>=2,<3`.
 pub(super) fn written(requirement: &Requirement<VerbatimUrl>) -> String {
-    let mut out = requirement.name.to_string();
-    if !requirement.extras.is_empty() {
-        let extras: Vec<String> = requirement.extras.iter().map(ToString::to_string).collect();
-        out += &format!("[{}]", extras.join(","));
-    }
+    let extras: Vec<String> = requirement.extras.iter().map(ToString::to_string).collect();
+    let mut out = match extras.as_slice() {
+        [] => requirement.name.to_string(),
+        extras => format!("{}[{}]", requirement.name, extras.join(",")),
+    };
     if let Some(VersionOrUrl::VersionSpecifier(specifiers)) = &requirement.version_or_url {
         let specifiers: Vec<String> = specifiers.iter().map(|s| s.to_string().replace(' ', "")).collect();
         out += &specifiers.join(",");
@@ -140,7 +140,13 @@ type Tree = DerivationTree<Package, Ranges<Version>, String>;
 
 /// The problem of requirements that contradict each other, with the chain that leads there.
 pub(super) fn contradiction(search: &Search<'_>, tree: &Tree) -> Problem {
-    let leaves = leaves(tree);
+    let mut leaves = leaves(tree);
+    // What was asked first, then what that brings, then what there is not.
+    leaves.sort_by_key(|leaf| match leaf {
+        External::FromDependencyOf(Package::Root, ..) => 0,
+        External::FromDependencyOf(..) => 1,
+        _ => 2,
+    });
     let mut lines: Vec<String> = Vec::new();
     let mut involved: BTreeSet<&str> = BTreeSet::new();
     let mut code: Code = codes::UNSATISFIABLE;
@@ -227,7 +233,11 @@ fn said(search: &Search<'_>, leaf: &External<Package, Ranges<Version>, String>) 
             };
             let within: Vec<&Candidate> = candidates.iter().filter(|c| versions.contains(&c.version)).collect();
             match within.as_slice() {
-                [] => vec![format!("there is no version of {name} in {versions}")],
+                [] if name == "pyspark" => vec![format!("the stack's PySpark is {}", search.request.pyspark)],
+                [] => {
+                    let all: Vec<&Version> = candidates.iter().map(|c| &c.version).collect();
+                    vec![format!("the package index has {name} {}", span(&all))]
+                }
                 _ => reasons(name, &within),
             }
         }

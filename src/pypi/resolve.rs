@@ -285,7 +285,8 @@ impl<'a> Search<'a> {
         };
         let stable = |c: &&Candidate| !c.version.any_prerelease();
         let nothing_else = |range: &Ranges<Version>| {
-            !candidates.iter().filter(usable).filter(stable).any(|c| range.contains(&c.version))
+            let mut within = candidates.iter().filter(usable).filter(|c| range.contains(&c.version)).peekable();
+            within.peek().is_some() && !within.any(|c| stable(&c))
         };
         let pre = wanted.is_some_and(|w| w.names_a_prerelease || w.ranges.iter().any(nothing_else));
         let mut fit = candidates.iter().filter(usable).filter(|c| range.contains(&c.version));
@@ -401,7 +402,7 @@ impl<'a> Search<'a> {
     /// The chosen projects as artifacts.
     fn artifacts(&self, chosen: &BTreeMap<Package, Version>) -> Result<Vec<Artifact>, Error> {
         let mut via: BTreeMap<String, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
-        for asked in self.roots.iter() {
+        for asked in &self.roots {
             via.entry(asked.requirement.name.to_string()).or_default().0.insert(asked.key);
         }
         for (package, version) in chosen {
