@@ -159,11 +159,11 @@ impl Files<'_> {
         let path = joined(&info, "RECORD", self.what)?;
         let mut lines: Vec<String> = Vec::with_capacity(self.entries.len() + 1);
         for (path, (entry, digest)) in &self.entries {
-            let size = match &entry.kind {
+            let length = match &entry.kind {
                 Kind::File(source) => source.size(),
                 _ => 0,
             };
-            lines.push(format!("{},sha256={},{size}\n", field(&relative(path, &site.lib)), base64(digest)));
+            lines.push(format!("{},sha256={},{length}\n", field(&relative(path, &site.lib)), base64(digest)));
         }
         lines.push(format!("{},,\n", field(&relative(&path, &site.lib))));
         lines.sort();

@@ -11,11 +11,12 @@
 use crate::error::Error;
 use crate::tree::ImagePath;
 
+pub mod candidates;
 pub mod index;
 pub mod install;
 pub mod metadata;
 pub mod pyspark;
-pub mod report;
+mod report;
 pub mod resolve;
 pub mod sdist;
 pub mod tags;
@@ -72,18 +73,6 @@ impl Site {
 pub(crate) const INTERPRETER: &str = "/usr/bin/python3";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_normalised_as_pep_503_says() {
-        for (name, expected) in [
-            ("Foo.Bar", "foo-bar"),
-            ("a_-_b", "a-b"),
-            ("scikit_learn", "scikit-learn"),
-            ("zope.interface", "zope-interface"),
-        ] {
-            assert_eq!(normalise(name), expected);
-        }
-    }
-}
+mod archive_tests;
+#[cfg(test)]
+mod resolve_tests;

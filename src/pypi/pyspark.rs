@@ -4,14 +4,16 @@
 //! changed since 3.1: `deps/jars` becomes `pyspark/jars`, and so on; modules lose their executable
 //! bit, scripts gain it. Compared file by file with pip's own installation of 3.5.9 and 4.1.4.
 
+use crate::artifact::{Artifact, Coordinate};
 use crate::digest::Digest;
-use crate::error::Error;
-use crate::outside::ReadAt;
+use crate::error::{Error, Failure};
+use crate::outside::{Index, Page, ReadAt, Registry};
+use crate::problem::{Problem, codes};
 use crate::tree::{Entry, ImagePath, MemberKind, Source};
 
 use super::install::{Files, joined, rewritten};
 use super::sdist::Sdist;
-use super::{Site, metadata};
+use super::{Site, index, metadata};
 
 /// Directory of the sdist → directory below `site.lib` (`setup.py`: `package_dir`). First match wins.
 const DIRECTORIES: &[(&str, &str)] = &[
@@ -36,6 +38,35 @@ pub struct PySpark {
     pub home: ImagePath,
 }
 
+/// PySpark's sdist in the index, `version` being exact: `3.5.9`.
+///
+/// # Errors
+/// [`Failure::Problems`] with [`codes::python::UNKNOWN_PROJECT`] where the index has no such
+/// release, [`Failure::World`] where it fails.
+pub fn artifact(version: &str, index: &dyn Index) -> Result<Artifact, Failure> {
+    let missing = || {
+        Problem::new(codes::python::UNKNOWN_PROJECT, format!("the package index has no PySpark {version}"))
+            .note(format!("pyspark-{version}.tar.gz is not on its page"))
+            .help("choose another stack.spark, or another index")
+    };
+    let page = index.get(&index::page("pyspark"))?.ok_or_else(missing)?;
+    let name = format!("pyspark-{version}.tar.gz");
+    let file = index::files(&page)?.into_iter().find(|file| file.name == name).ok_or_else(missing)?;
+    let (size, sha256) = match (file.size, file.sha256) {
+        (Some(size), Some(sha256)) => (size, sha256),
+        (_, promised) => {
+            let served = index.get(&Page::new(Registry::Pypi, file.url))?.ok_or_else(missing)?;
+            let got = Digest::of(&served.bytes);
+            if let Some(promised) = promised.filter(|promised| *promised != got) {
+                return Err(Error::mismatch(&name, &promised, &got).into());
+            }
+            (served.bytes.len() as u64, got)
+        }
+    };
+    let coordinate = Coordinate::Pypi { name: "pyspark".to_owned(), version: version.to_owned() };
+    Ok(Artifact { coordinate, file: name, size, sha256, via: vec!["stack.spark".to_owned()] })
+}
+
 /// Lays PySpark out; `archive` is the sdist's digest and `spool` what [`super::sdist::unpack`] wrote.
 ///
 /// # Errors
@@ -46,16 +77,21 @@ pub fn layout(sdist: &Sdist, archive: &Digest, site: &Site, spool: &dyn ReadAt) 
         return Err(Error::archive(&sdist.root, "is not PySpark's sdist"));
     }
     let what = sdist.root.as_str();
+    let dist_info = format!("pyspark-{}.dist-info", metadata.version);
+    let licenses = license_files(sdist)?;
     let mut files = Files { what, entries: std::collections::BTreeMap::new() };
     for member in &sdist.members {
         let MemberKind::File { offset, size, sha256 } = member.kind else { continue };
         let Some(path) = below_root(sdist, &member.path) else { continue };
         let source = Source::Member { archive: *archive, offset, size };
         if let Some(place) = installed(path) {
-            // setuptools copies modules without their mode, and other files with it.
-            let executable = member.mode & 0o111 != 0 && !path.ends_with(".py");
+            let executable = member.mode & 0o111 != 0 && !is_module(path);
             let mode = if executable { 0o755 } else { 0o644 };
             files.add(Entry::file(joined(&site.lib, &place, what)?, mode, source.clone()), sha256)?;
+        }
+        if licenses.iter().any(|name| name == path) {
+            let place = format!("{dist_info}/licenses/{path}");
+            files.add(Entry::file(joined(&site.lib, &place, what)?, 0o644, source.clone()), sha256)?;
         }
         if let Some(name) = script(path) {
             let target = joined(&site.bin, name, what)?;
@@ -66,7 +102,6 @@ pub fn layout(sdist: &Sdist, archive: &Digest, site: &Site, spool: &dyn ReadAt) 
             }
         }
     }
-    let dist_info = format!("pyspark-{}.dist-info", metadata.version);
     let info = joined(&site.lib, &dist_info, what)?;
     let wheel = "Wheel-Version: 1.0\nGenerator: sparkbake\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
     for (name, text) in [("METADATA", sdist.pkg_info.as_str()), ("WHEEL", wheel), ("top_level.txt", "pyspark\n")] {
@@ -86,9 +121,15 @@ pub fn bundled_jars(sdist: &Sdist) -> Vec<String> {
     let paths = sdist.members.iter().filter_map(|member| below_root(sdist, &member.path));
     let names = paths.filter_map(|path| path.strip_prefix("deps/jars/"));
     let mut out: Vec<String> =
-        names.filter(|name| !name.contains('/') && name.ends_with(".jar")).map(str::to_owned).collect();
+        names.filter(|name| !name.contains('/') && name.strip_suffix(".jar").is_some()).map(str::to_owned).collect();
     out.sort();
     out
+}
+
+/// Files that the metadata names as licences; since metadata 2.4 they are installed (PEP 639).
+fn license_files(sdist: &Sdist) -> Result<Vec<String>, Error> {
+    let headers = metadata::headers(sdist.pkg_info.as_bytes(), &sdist.root)?;
+    Ok(headers.into_iter().filter(|(key, _)| key.eq_ignore_ascii_case("license-file")).map(|(_, name)| name).collect())
 }
 
 fn below_root<'a>(sdist: &Sdist, path: &'a ImagePath) -> Option<&'a str> {
@@ -97,6 +138,13 @@ fn below_root<'a>(sdist: &Sdist, path: &'a ImagePath) -> Option<&'a str> {
 
 fn installed(path: &str) -> Option<String> {
     DIRECTORIES.iter().find_map(|(from, to)| path.strip_prefix(from).map(|rest| format!("{to}{rest}")))
+}
+
+/// Whether setuptools copies a file as a module, which loses its mode, and not as data, which keeps
+/// it. The directories of examples below the first are no packages.
+fn is_module(path: &str) -> bool {
+    let example = path.strip_prefix("deps/examples/");
+    path.strip_suffix(".py").is_some() && example.is_none_or(|below| !below.contains('/'))
 }
 
 /// Name of the program in `bin` that a file becomes (`setup.py`: `scripts`).

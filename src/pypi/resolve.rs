@@ -1,1 +1,520 @@
-//! x
+//! From requirements to pinned wheels: [`resolve`], a PubGrub search over one target environment.
+//!
+//! Markers are evaluated with the target's values, extras are packages of their own that hold the
+//! plain project at their version. As with pip the newest version that fits is taken; pre-releases only
+//! where a requirement names one or admits nothing else, yanked ones only where `==` pins them.
+//! PySpark is given: it is the one candidate of its name although it has no wheel.
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::rc::Rc;
+use std::str::FromStr;
+
+use pep440_rs::{Operator, Version};
+use pep508_rs::{ExtraName, MarkerEnvironment, MarkerEnvironmentBuilder, Requirement, VerbatimUrl, VersionOrUrl};
+use pubgrub::{
+    Dependencies, DependencyConstraints, DependencyProvider, PackageResolutionStatistics, PubGrubError, Ranges,
+};
+
+use crate::artifact::{Artifact, Coordinate};
+use crate::digest::Digest;
+use crate::error::{Error, Failure};
+use crate::outside::{Index, Page, Registry};
+use crate::problem::At;
+use crate::profile::Located;
+
+use super::candidates::{Candidate, admits, candidates};
+use super::index::{self, File};
+use super::metadata::{self, Metadata};
+use super::tags::Tags;
+use super::{normalise, report, wheel};
+
+/// What is asked for, and for which target.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// PEP 508 requirements of the profile.
+    pub requirements: Vec<Located<String>>,
+    /// PySpark's release: `3.5.9`.
+    pub pyspark: String,
+    /// PySpark's own requirements ([`super::sdist::Sdist::requires`]).
+    pub pyspark_requires: Vec<String>,
+    /// The target's full Python version, which markers see: `3.11.2`.
+    pub python_full: String,
+    /// The target's glibc ([`super::tags::glibc`]).
+    pub glibc: (u32, u32),
+    /// The target's machine as Python says it: `x86_64`, `aarch64`.
+    pub arch: String,
+    /// Own wheels, each the one candidate of its project.
+    pub files: Vec<OwnWheel>,
+}
+
+/// A wheel of the user's own.
+#[derive(Debug, Clone)]
+pub struct OwnWheel {
+    /// Where the profile names it.
+    pub at: At,
+    /// File name without directories.
+    pub file: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Digest of the file.
+    pub sha256: Digest,
+    /// The bytes of its `METADATA` ([`super::wheel::metadata_of`]).
+    pub metadata: Vec<u8>,
+}
+
+/// Pins every project that the requirements lead to, sorted by coordinate. PySpark itself is left out
+/// (see [`super::pyspark::artifact`]); own wheels are in, with `python.files` among their `via`.
+///
+/// # Errors
+/// [`Failure::Problems`] with codes of [`crate::problem::codes::python`], every mistake of a single
+/// requirement at once, else the one contradiction; [`Failure::World`] where the index fails.
+pub fn resolve(request: &Request, index: &dyn Index) -> Result<Vec<Artifact>, Failure> {
+    let search = Search::new(request, index)?;
+    let chosen: BTreeMap<Package, Version> = match pubgrub::resolve(&search, Package::Root, Version::new([0])) {
+        Ok(chosen) => chosen.into_iter().collect(),
+        Err(PubGrubError::NoSolution(tree)) => return Err(report::contradiction(&search, &tree).into()),
+        Err(
+            PubGrubError::ErrorRetrievingDependencies { source, .. }
+            | PubGrubError::ErrorChoosingVersion { source, .. }
+            | PubGrubError::ErrorInShouldCancel(source),
+        ) => return Err(source.into()),
+    };
+    Ok(search.artifacts(&chosen)?)
+}
+
+/// A node of the search.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Package {
+    /// The profile.
+    Root,
+    /// A project under its normalised name.
+    Project(String),
+    /// A project with one of its extras.
+    Extra(String, ExtraName),
+}
+
+impl Package {
+    pub(super) fn project(&self) -> Option<&str> {
+        match self {
+            Self::Root => None,
+            Self::Project(name) | Self::Extra(name, _) => Some(name),
+        }
+    }
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("the profile"),
+            Self::Project(name) => f.write_str(name),
+            Self::Extra(name, extra) => write!(f, "{name}[{extra}]"),
+        }
+    }
+}
+
+/// One requirement of the profile, read.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    /// Where it stands; `None` for what the stack brings.
+    pub(super) at: Option<At>,
+    /// The key it is known by in `via`.
+    pub(super) key: &'static str,
+    pub(super) requirement: Requirement<VerbatimUrl>,
+}
+
+/// What requirements seen so far say about a project's special versions.
+#[derive(Debug, Default)]
+struct Wanted {
+    ranges: Vec<Ranges<Version>>,
+    names_a_prerelease: bool,
+    pins: BTreeSet<Version>,
+}
+
+/// The state of one resolution: the request, and what was read of the index.
+pub(super) struct Search<'a> {
+    pub(super) request: &'a Request,
+    index: &'a dyn Index,
+    tags: Tags,
+    environment: MarkerEnvironment,
+    python: Version,
+    pub(super) roots: Vec<Asked>,
+    projects: RefCell<BTreeMap<String, Option<Rc<[Candidate]>>>>,
+    metadata: RefCell<BTreeMap<(String, Version), Rc<Metadata>>>,
+    /// Size and digest of files that the index keeps quiet about, by URL.
+    learned: RefCell<BTreeMap<String, (u64, Digest)>>,
+    wanted: RefCell<BTreeMap<String, Wanted>>,
+    order: RefCell<BTreeMap<Package, usize>>,
+    /// How a dependency was written: from, to, range.
+    pub(super) texts: RefCell<BTreeMap<(Package, Package, String), String>>,
+}
+
+impl<'a> Search<'a> {
+    fn new(request: &'a Request, index: &'a dyn Index) -> Result<Self, Failure> {
+        let python = Version::from_str(&request.python_full)
+            .map_err(|e| Error::registry(format!("the Python version `{}`", request.python_full), e))?;
+        let minor = python.release().get(1).and_then(|&minor| u32::try_from(minor).ok()).unwrap_or_default();
+        let environment = environment(request, minor)
+            .map_err(|e| Error::registry(format!("the Python version `{}`", request.python_full), e))?;
+        let mut search = Self {
+            request,
+            index,
+            tags: Tags::of(minor, request.glibc, &request.arch),
+            environment,
+            python,
+            roots: Vec::new(),
+            projects: RefCell::default(),
+            metadata: RefCell::default(),
+            learned: RefCell::default(),
+            wanted: RefCell::default(),
+            order: RefCell::default(),
+            texts: RefCell::default(),
+        };
+        search.give()?;
+        let (roots, mut problems) = report::roots(&search.request.requirements);
+        let applies = |asked: &Asked| asked.requirement.evaluate_markers(&search.environment, &[]);
+        let roots: Vec<Asked> = roots.into_iter().filter(applies).collect();
+        search.roots.extend(roots);
+        search.prefetch(search.roots.iter().map(|asked| asked.requirement.name.to_string()));
+        for asked in &search.roots {
+            search.note(&asked.requirement);
+        }
+        for asked in &search.roots {
+            problems.extend(report::hopeless(&search, asked)?);
+        }
+        if problems.is_empty() { Ok(search) } else { Err(problems.into()) }
+    }
+
+    /// Enters PySpark and the own wheels as the one candidate of their names, and asks for them.
+    fn give(&mut self) -> Result<(), Failure> {
+        let request = self.request;
+        let spark = Metadata {
+            name: "pyspark".to_owned(),
+            version: request.pyspark.clone(),
+            requires_dist: request.pyspark_requires.clone(),
+            ..Metadata::default()
+        };
+        self.given("stack.spark", None, spark, None)?;
+        let mut problems = Vec::new();
+        for own in &request.files {
+            let metadata = metadata::parse(&own.metadata, &own.file)?;
+            if report::is_usable(own, &self.tags) {
+                self.given("python.files", Some(&own.at), metadata, Some(own))?;
+            } else {
+                problems.push(report::own_wheel(own, &request.python_full));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
+    }
+
+    fn given(
+        &mut self,
+        key: &'static str,
+        at: Option<&At>,
+        metadata: Metadata,
+        own: Option<&OwnWheel>,
+    ) -> Result<(), Error> {
+        let what = format!("{} {}", metadata.name, metadata.version);
+        let name = normalise(&metadata.name);
+        let version = Version::from_str(&metadata.version).map_err(|e| Error::archive(&what, e))?;
+        let text = format!("{name}=={version}");
+        let requirement = Requirement::from_str(&text).map_err(|e| Error::archive(&what, e))?;
+        let file = File {
+            name: own.map_or_else(String::new, |own| own.file.clone()),
+            url: String::new(),
+            sha256: own.map(|own| own.sha256),
+            size: own.map(|own| own.size),
+            requires_python: None,
+            yanked: None,
+            metadata: None,
+        };
+        let candidate = Candidate { version: version.clone(), wheel: Ok(file) };
+        self.projects.get_mut().insert(name.clone(), Some(Rc::from([candidate])));
+        self.metadata.get_mut().insert((name, version), Rc::new(metadata));
+        self.roots.push(Asked { at: at.cloned(), key, requirement });
+        Ok(())
+    }
+
+    /// A project's versions, newest first; `None` where the index does not have the project.
+    pub(super) fn project(&self, name: &str) -> Result<Option<Rc<[Candidate]>>, Error> {
+        if let Some(known) = self.projects.borrow().get(name) {
+            return Ok(known.clone());
+        }
+        let found = match self.index.get(&index::page(name))? {
+            None => None,
+            Some(served) => {
+                let found = candidates(name, index::files(&served)?, &self.tags, &self.python);
+                Some(Rc::from(found))
+            }
+        };
+        self.projects.borrow_mut().insert(name.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// Tells the index which projects will be looked at.
+    fn prefetch(&self, names: impl Iterator<Item = String>) {
+        let known = self.projects.borrow();
+        let new: BTreeSet<String> = names.filter(|name| !known.contains_key(name)).collect();
+        if !new.is_empty() {
+            self.index.prefetch(&new.iter().map(|name| index::page(name)).collect::<Vec<_>>());
+        }
+    }
+
+    /// Remembers what a requirement says about pre-releases and pins.
+    fn note(&self, requirement: &Requirement<VerbatimUrl>) {
+        let mut all = self.wanted.borrow_mut();
+        let wanted = all.entry(requirement.name.to_string()).or_default();
+        if let Some(VersionOrUrl::VersionSpecifier(specifiers)) = &requirement.version_or_url {
+            wanted.names_a_prerelease |= specifiers.iter().any(|s| s.version().any_prerelease());
+            let pins = specifiers.iter().filter(|s| matches!(s.operator(), Operator::Equal | Operator::ExactEqual));
+            wanted.pins.extend(pins.map(|s| s.version().clone()));
+        }
+        wanted.ranges.push(range(requirement));
+    }
+
+    /// The newest version of a project within a range that pip would take.
+    pub(super) fn newest(&self, name: &str, range: &Ranges<Version>) -> Result<Option<Version>, Error> {
+        let Some(candidates) = self.project(name)? else { return Ok(None) };
+        let all = self.wanted.borrow();
+        let wanted = all.get(name);
+        let usable = |c: &&Candidate| {
+            let pinned = wanted.is_some_and(|wanted| wanted.pins.contains(&c.version));
+            c.wheel.is_ok() && (pinned || !c.is_yanked())
+        };
+        let stable = |c: &&Candidate| !c.version.any_prerelease();
+        let nothing_else = |range: &Ranges<Version>| {
+            let mut within = candidates.iter().filter(usable).filter(|c| range.contains(&c.version)).peekable();
+            within.peek().is_some() && !within.any(|c| stable(&c))
+        };
+        let pre = wanted.is_some_and(|w| w.names_a_prerelease || w.ranges.iter().any(nothing_else));
+        let mut fit = candidates.iter().filter(usable).filter(|c| range.contains(&c.version));
+        Ok(fit.find(|c| pre || stable(c)).map(|c| c.version.clone()))
+    }
+
+    /// The metadata of a chosen version: beside the wheel (PEP 658), else from within it.
+    fn metadata(&self, name: &str, version: &Version) -> Result<Rc<Metadata>, Error> {
+        let key = (name.to_owned(), version.clone());
+        if let Some(known) = self.metadata.borrow().get(&key) {
+            return Ok(Rc::clone(known));
+        }
+        let what = format!("{name} {version}");
+        let file = self.wheel(name, version)?.ok_or_else(|| Error::registry(&what, "has no wheel"))?;
+        let bytes = match self.beside(&file)? {
+            Some(bytes) => bytes,
+            None => wheel::metadata_of(&self.whole(&file)?, &file.name)?,
+        };
+        let read = metadata::parse(&bytes, &file.name)?;
+        if normalise(&read.name) != name || Version::from_str(&read.version).ok().as_ref() != Some(version) {
+            return Err(Error::archive(&file.name, format!("its metadata is that of {} {}", read.name, read.version)));
+        }
+        let read = Rc::new(read);
+        self.metadata.borrow_mut().insert(key, Rc::clone(&read));
+        Ok(read)
+    }
+
+    fn wheel(&self, name: &str, version: &Version) -> Result<Option<File>, Error> {
+        let found = self.project(name)?;
+        let candidate = found.as_deref().unwrap_or_default().iter().find(|c| c.version == *version);
+        Ok(candidate.and_then(|c| c.wheel.as_ref().ok()).cloned())
+    }
+
+    fn beside(&self, file: &File) -> Result<Option<Vec<u8>>, Error> {
+        let Some(promised) = file.metadata else { return Ok(None) };
+        let url = format!("{}.metadata", file.url);
+        let Some(served) = self.index.get(&Page::new(Registry::Pypi, url))? else { return Ok(None) };
+        let got = Digest::of(&served.bytes);
+        match promised {
+            Some(promised) if promised != got => {
+                Err(Error::mismatch(format!("{}.metadata", file.name), &promised, &got))
+            }
+            _ => Ok(Some(served.bytes)),
+        }
+    }
+
+    /// A whole file, checked against what the index promised; its size and digest are remembered.
+    fn whole(&self, file: &File) -> Result<Vec<u8>, Error> {
+        let page = Page { registry: Registry::Pypi, path: file.url.clone(), expect: file.size.zip(file.sha256) };
+        let served = self.index.get(&page)?;
+        let bytes = served.ok_or_else(|| Error::registry(&file.name, "its index names it but does not have it"))?.bytes;
+        let (size, got) = (bytes.len() as u64, Digest::of(&bytes));
+        if let Some(promised) = file.sha256.filter(|promised| *promised != got) {
+            return Err(Error::mismatch(&file.name, &promised, &got));
+        }
+        self.learned.borrow_mut().insert(file.url.clone(), (size, got));
+        Ok(bytes)
+    }
+
+    /// The requirements of a node that apply on the target, or why they cannot be used.
+    fn requirements(
+        &self,
+        package: &Package,
+        version: &Version,
+    ) -> Result<Result<Vec<Requirement<VerbatimUrl>>, String>, Error> {
+        let Some(name) = package.project() else {
+            return Ok(Ok(self.roots.iter().map(|asked| asked.requirement.clone()).collect()));
+        };
+        let metadata = self.metadata(name, version)?;
+        if let Some(wanted) = metadata.requires_python.as_ref().filter(|wanted| !admits(wanted, &self.python)) {
+            return Ok(Err(format!("needs Python {wanted}")));
+        }
+        let mut out = Vec::new();
+        for text in &metadata.requires_dist {
+            let Ok(requirement) = Requirement::<VerbatimUrl>::from_str(text) else {
+                return Ok(Err(format!("has the requirement `{}`, which makes no sense", text.escape_debug())));
+            };
+            let plain = requirement.evaluate_markers(&self.environment, &[]);
+            let applies = match package {
+                Package::Extra(_, extra) => {
+                    !plain && requirement.evaluate_markers(&self.environment, std::slice::from_ref(extra))
+                }
+                _ => plain,
+            };
+            if applies && matches!(requirement.version_or_url, Some(VersionOrUrl::Url(_))) {
+                return Ok(Err(format!("needs a URL: `{}`", text.escape_debug())));
+            }
+            if applies {
+                out.push(requirement);
+            }
+        }
+        Ok(Ok(out))
+    }
+
+    /// The edges of a requirement: one to each extra and one to the plain project.
+    fn edges(&self, from: &Package, requirement: &Requirement<VerbatimUrl>) -> Vec<(Package, Ranges<Version>)> {
+        let name = requirement.name.to_string();
+        let range = range(requirement);
+        let extras = requirement.extras.iter().map(|extra| Package::Extra(name.clone(), extra.clone()));
+        let targets = extras.chain([Package::Project(name.clone())]).filter(|to| to != from);
+        let mut order = self.order.borrow_mut();
+        let mut texts = self.texts.borrow_mut();
+        let edge = |to: Package| {
+            let next = order.len();
+            order.entry(to.clone()).or_insert(next);
+            let key = (from.clone(), to.clone(), range.to_string());
+            texts.entry(key).or_insert_with(|| report::written(requirement));
+            (to, range.clone())
+        };
+        targets.map(edge).collect()
+    }
+
+    /// The chosen projects as artifacts.
+    fn artifacts(&self, chosen: &BTreeMap<Package, Version>) -> Result<Vec<Artifact>, Error> {
+        let mut via: BTreeMap<String, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
+        for asked in &self.roots {
+            via.entry(asked.requirement.name.to_string()).or_default().0.insert(asked.key);
+        }
+        for (package, version) in chosen {
+            let Some(name) = package.project() else { continue };
+            for requirement in self.requirements(package, version)?.unwrap_or_default() {
+                let to = requirement.name.to_string();
+                if to != name {
+                    via.entry(to).or_default().1.insert(name);
+                }
+            }
+        }
+        let mut out = Vec::new();
+        for (package, version) in chosen {
+            let Package::Project(name) = package else { continue };
+            let Some(file) = self.wheel(name, version)?.filter(|file| !file.name.is_empty()) else { continue };
+            let known = match (file.size, file.sha256) {
+                (Some(size), Some(sha256)) => (size, sha256),
+                _ => self.measured(&file)?,
+            };
+            let (keys, names) = via.remove(name).unwrap_or_default();
+            out.push(Artifact {
+                coordinate: Coordinate::Pypi { name: name.clone(), version: version.to_string() },
+                file: file.name,
+                size: known.0,
+                sha256: known.1,
+                via: keys.into_iter().chain(names).map(str::to_owned).collect(),
+            });
+        }
+        Ok(out)
+    }
+
+    /// Size and digest of a file whose index does not tell both.
+    fn measured(&self, file: &File) -> Result<(u64, Digest), Error> {
+        let known = self.learned.borrow().get(&file.url).copied();
+        match known {
+            Some(known) => Ok(known),
+            None => self.whole(file).map(|bytes| (bytes.len() as u64, Digest::of(&bytes))),
+        }
+    }
+}
+
+impl DependencyProvider for Search<'_> {
+    type P = Package;
+    type V = Version;
+    type VS = Ranges<Version>;
+    type Priority = (u32, bool, Reverse<usize>);
+    type M = String;
+    type Err = Error;
+
+    fn prioritize(
+        &self,
+        package: &Package,
+        range: &Ranges<Version>,
+        statistics: &PackageResolutionStatistics,
+    ) -> Self::Priority {
+        let seen = self.order.borrow().get(package).copied().unwrap_or(usize::MAX);
+        (statistics.conflict_count(), range.as_singleton().is_some(), Reverse(seen))
+    }
+
+    fn choose_version(&self, package: &Package, range: &Ranges<Version>) -> Result<Option<Version>, Error> {
+        match package.project() {
+            None => Ok(Some(Version::new([0]))),
+            Some(name) => self.newest(name, range),
+        }
+    }
+
+    fn get_dependencies(
+        &self,
+        package: &Package,
+        version: &Version,
+    ) -> Result<Dependencies<Package, Ranges<Version>, String>, Error> {
+        let requirements = match self.requirements(package, version)? {
+            Ok(requirements) => requirements,
+            Err(reason) => return Ok(Dependencies::Unavailable(reason)),
+        };
+        self.prefetch(requirements.iter().map(|requirement| requirement.name.to_string()));
+        let mut edges = Vec::new();
+        if let Package::Extra(name, _) = package {
+            edges.push((Package::Project(name.clone()), Ranges::singleton(version.clone())));
+        }
+        for requirement in &requirements {
+            if *package != Package::Root {
+                self.note(requirement);
+            }
+            edges.extend(self.edges(package, requirement));
+        }
+        Ok(Dependencies::Available(edges.into_iter().collect::<DependencyConstraints<_, _>>()))
+    }
+}
+
+/// The versions that a requirement admits.
+pub(super) fn range(requirement: &Requirement<VerbatimUrl>) -> Ranges<Version> {
+    match &requirement.version_or_url {
+        Some(VersionOrUrl::VersionSpecifier(specifiers)) => Ranges::from(specifiers.clone()),
+        _ => Ranges::full(),
+    }
+}
+
+/// The target's values of the markers (PyPA "Dependency specifiers", Environment Markers). The
+/// kernel's own are not known before the image runs and are empty.
+fn environment(request: &Request, minor: u32) -> Result<MarkerEnvironment, pep440_rs::VersionParseError> {
+    MarkerEnvironment::try_from(MarkerEnvironmentBuilder {
+        implementation_name: "cpython",
+        implementation_version: &request.python_full,
+        os_name: "posix",
+        platform_machine: &request.arch,
+        platform_python_implementation: "CPython",
+        platform_release: "",
+        platform_system: "Linux",
+        platform_version: "",
+        python_full_version: &request.python_full,
+        python_version: &format!("3.{minor}"),
+        sys_platform: "linux",
+    })
+}

@@ -12,6 +12,17 @@ pub struct Tags {
     ranks: BTreeMap<String, usize>,
 }
 
+/// glibc's version in a Debian suite, by codename; `None` where the suite is not known.
+#[must_use]
+pub fn glibc(suite: &str) -> Option<(u32, u32)> {
+    match suite {
+        "bullseye" => Some((2, 31)),
+        "bookworm" => Some((2, 36)),
+        "trixie" => Some((2, 41)),
+        _ => None,
+    }
+}
+
 /// The parts of a wheel's file name (PyPA "Binary distribution format", File name convention).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WheelName {

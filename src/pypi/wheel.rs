@@ -4,6 +4,7 @@
 //! demands ("installation will fail if any file in the archive is not both mentioned and correctly
 //! hashed in RECORD"). Laying the files out is [`super::install`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, Read, Seek, Write};
 
@@ -16,7 +17,6 @@ use crate::outside::{Range, ReadAt};
 use crate::tree::{ImagePath, Member, MemberKind};
 
 use super::metadata::{self, Metadata};
-use super::normalise;
 
 /// The most members of an archive; the largest wheels of PyPI have some ten thousand.
 pub(super) const MEMBERS_MAX: usize = 500_000;
@@ -101,7 +101,7 @@ pub fn unpack(wheel: &dyn ReadAt, what: &str, spool: &mut dyn Write) -> Result<W
 /// [`Error::Archive`] where the archive is damaged or has no such member.
 pub fn metadata_of(wheel: &dyn ReadAt, what: &str) -> Result<Vec<u8>, Error> {
     let mut zip = open(Range::all(wheel), what)?;
-    let names: Vec<String> = zip.file_names().filter_map(|name| name.ok().map(|name| name.into_owned())).collect();
+    let names: Vec<String> = zip.file_names().filter_map(|name| name.ok().map(Cow::into_owned)).collect();
     let info = dist_info(names.iter().map(String::as_str)).map_err(|reason| Error::archive(what, reason))?;
     let text = member_text(&mut zip, &format!("{info}/METADATA"), what)?;
     text.map(String::into_bytes).ok_or_else(|| Error::archive(what, "has no METADATA"))
@@ -143,7 +143,8 @@ fn spool_member(
     if path.is_root() || name.contains('\\') || file.encrypted() || !matches!(kind, 0 | 0o100_000 | 0o040_000) {
         return Err(bad(&format!("`{}` is neither a plain file nor a directory", name.escape_debug())));
     }
-    let mode = if unix & 0o777 == 0 { 0o644 } else { unix & 0o7777 };
+    let permissions = unix & 0o7777;
+    let mode = if permissions == 0 { 0o644 } else { permissions };
     if name.ends_with('/') {
         return match file.size() {
             0 => Ok(Member { path, mode, uid: 0, gid: 0, kind: MemberKind::Directory }),
@@ -306,10 +307,4 @@ pub(super) fn base64(digest: &Digest) -> String {
         out.extend(&sextets[..=chunk.len()]);
     }
     out
-}
-
-/// Whether a wheel's `Name` is the project that was asked for.
-#[must_use]
-pub fn is_of(wheel: &Wheel, project: &str) -> bool {
-    normalise(&wheel.name) == normalise(project)
 }

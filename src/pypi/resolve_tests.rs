@@ -1,0 +1,218 @@
+//! Resolutions over a small index in a map.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Write as _};
+
+use super::resolve::{OwnWheel, Request, resolve};
+use crate::digest::Digest;
+use crate::error::{Error, Failure};
+use crate::outside::{Index, Page, Served};
+use crate::problem::At;
+use crate::profile::Located;
+
+/// An index whose pages are a map from path or URL to bytes.
+#[derive(Default)]
+struct Map(BTreeMap<String, Vec<u8>>);
+
+const ROOT: &str = "https://index.example/simple/";
+
+impl Index for Map {
+    fn get(&self, page: &Page) -> Result<Option<Served>, Error> {
+        let url = if page.path.contains("://") { page.path.clone() } else { format!("{ROOT}{}", page.path) };
+        let served = |bytes: &Vec<u8>| Served { bytes: bytes.clone(), media_type: None, url: url.clone() };
+        Ok(self.0.get(&url).map(served))
+    }
+}
+
+impl Map {
+    /// A file with its metadata: a wheel carries it inside where `beside` is false.
+    fn file(&mut self, name: &str, requires: &[&str], attributes: &str, beside: bool) {
+        let (project, rest) = name.split_once('-').unwrap();
+        let version = rest.split('-').next().unwrap().trim_end_matches(".tar.gz");
+        let mut metadata = format!("Name: {project}\nVersion: {version}\n");
+        for requirement in requires {
+            metadata = metadata + "Requires-Dist: " + requirement + "\n";
+        }
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let inside = format!("{project}-{version}.dist-info/METADATA");
+        zip.start_file(inside, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(metadata.as_bytes()).unwrap();
+        let bytes = zip.finish().unwrap().into_inner();
+        let url = format!("{ROOT}{}/{name}", super::normalise(project));
+        let mut extra = attributes.to_owned();
+        if beside {
+            extra = format!("{extra} data-core-metadata=\"sha256={}\"", Digest::of(metadata.as_bytes()).hex());
+            self.0.insert(format!("{url}.metadata"), metadata.into_bytes());
+        }
+        let anchor = format!("<a href=\"{name}#sha256={}\" {extra}>{name}</a>\n", Digest::of(&bytes).hex());
+        self.0.entry(format!("{ROOT}{}/", super::normalise(project))).or_default().extend(anchor.into_bytes());
+        self.0.insert(url, bytes);
+    }
+}
+
+fn index() -> Map {
+    let mut map = Map::default();
+    let mut wheel = |name: &str, requires: &[&str]| map.file(&format!("{name}-py3-none-any.whl"), requires, "", true);
+    wheel("py4j-0.10.9.7", &[]);
+    wheel("py4j-0.10.9.10", &[]);
+    wheel("app-1.0", &["low>=1", "old; python_full_version < \"3.11.3\"", "win; sys_platform == \"win32\""]);
+    wheel("app-2.0", &["low>=2,<3", "extra-thing; extra == \"more\""]);
+    wheel("low-1.0", &[]);
+    wheel("low-2.0", &[]);
+    wheel("low-3.0rc1", &[]);
+    wheel("old-1.0", &[]);
+    wheel("extra_thing-1.0", &["low"]);
+    wheel("betas-0.1b1", &[]);
+    wheel("needs_source-1.0", &["source"]);
+    map.file("inside-1.0-py3-none-any.whl", &["low<2"], "", false);
+    map.file("source-1.0.tar.gz", &[], "", false);
+    map.file("withdrawn-1.0-py3-none-any.whl", &[], "", true);
+    map.file("withdrawn-1.1-py3-none-any.whl", &[], "data-yanked=\"bad\"", true);
+    map.file("newer-1.0-py3-none-any.whl", &[], "data-requires-python=\"&gt;=3.8\"", true);
+    map.file("newer-2.0-py3-none-any.whl", &[], "data-requires-python=\"&gt;=3.11.3\"", true);
+    map
+}
+
+fn request(requirements: &[&str]) -> Request {
+    let located = |(i, text): (usize, &&str)| Located {
+        value: (*text).to_owned(),
+        at: At { key: format!("python.requirements[{i}]"), span: i..i + 1 },
+    };
+    Request {
+        requirements: requirements.iter().enumerate().map(located).collect(),
+        pyspark: "3.5.9".to_owned(),
+        pyspark_requires: vec!["py4j<0.10.9.10,>=0.10.9.7".to_owned(), "low<2; extra == \"ml\"".to_owned()],
+        python_full: "3.11.2".to_owned(),
+        glibc: (2, 36),
+        arch: "x86_64".to_owned(),
+        files: Vec::new(),
+    }
+}
+
+fn outcome(request: &Request) -> Vec<String> {
+    match resolve(request, &index()) {
+        Ok(artifacts) => artifacts.iter().map(|a| format!("{} ({})", a.coordinate, a.via.join(", "))).collect(),
+        Err(Failure::Problems(problems)) => {
+            let line = |p: &crate::problem::Problem| {
+                let at = p.at.as_ref().map_or("", |at| at.key.as_str());
+                format!("{} at {at}: {} | {} | {}", p.code.name, p.message, p.notes.join("; "), p.help.join("; "))
+            };
+            problems.iter().map(line).collect()
+        }
+        Err(Failure::World(error)) => vec![error.to_string()],
+    }
+}
+
+#[test]
+fn resolutions_are_pips() {
+    let py4j = "pypi:py4j==0.10.9.7 (pyspark)";
+    for (requirements, expected) in [
+        (vec![], vec![]),
+        (vec!["app"], vec!["pypi:app==2.0 (python.requirements)", "pypi:low==2.0 (app)"]),
+        (
+            vec!["app<2", "win; os_name == 'nt'"],
+            vec!["pypi:app==1.0 (python.requirements)", "pypi:low==2.0 (app)", "pypi:old==1.0 (app)"],
+        ),
+        (
+            vec!["app[more]", "low"],
+            vec![
+                "pypi:app==2.0 (python.requirements)",
+                "pypi:extra-thing==1.0 (app)",
+                "pypi:low==2.0 (python.requirements, app, extra-thing)",
+            ],
+        ),
+        // A pre-release where it is named, or where there is nothing else.
+        (vec!["low>=3.0rc1"], vec!["pypi:low==3.0rc1 (python.requirements)"]),
+        (vec!["low>=2.5"], vec!["pypi:low==3.0rc1 (python.requirements)"]),
+        (vec!["betas"], vec!["pypi:betas==0.1b1 (python.requirements)"]),
+        // A withdrawn version only where it is pinned.
+        (vec!["withdrawn"], vec!["pypi:withdrawn==1.0 (python.requirements)"]),
+        (vec!["withdrawn==1.1"], vec!["pypi:withdrawn==1.1 (python.requirements)"]),
+        (vec!["newer"], vec!["pypi:newer==1.0 (python.requirements)"]),
+        (vec!["inside"], vec!["pypi:inside==1.0 (python.requirements)", "pypi:low==1.0 (inside)"]),
+        (vec!["pyspark[ml]"], vec!["pypi:low==1.0 (pyspark)"]),
+        // Going back: the newest app does not fit.
+        (
+            vec!["app", "low<2"],
+            vec![
+                "pypi:app==1.0 (python.requirements)",
+                "pypi:low==1.0 (python.requirements, app)",
+                "pypi:old==1.0 (app)",
+            ],
+        ),
+    ] {
+        let mut expected: Vec<String> = expected.into_iter().chain([py4j]).map(str::to_owned).collect();
+        expected.sort();
+        assert_eq!(outcome(&request(&requirements)), expected, "{requirements:?}");
+    }
+}
+
+#[test]
+fn sizes_and_digests_that_the_index_keeps_quiet_about_are_measured() {
+    let index = index();
+    let artifacts = resolve(&request(&["low"]), &index).unwrap();
+    for artifact in &artifacts {
+        let bytes = &index.0[&format!("{ROOT}{}/{}", artifact.coordinate.name(), artifact.file)];
+        assert_eq!((artifact.size, artifact.sha256), (bytes.len() as u64, Digest::of(bytes)));
+    }
+}
+
+#[test]
+fn mistakes_are_told_at_once() {
+    insta::assert_snapshot!(
+        outcome(&request(&["low>>1", "x @ https://h.example/x.whl", "nosuch", "low==9", "source", "newer>=2", "pyspark==3.4"])).join("\n"),
+        @r"
+        python-requirement at python.requirements[0]: `low>>1` is not a requirement |  | write it as PEP 508 has it: `name`, `name==1.2`, `name[extra]>=1,<2`
+        python-requirement at python.requirements[1]: `x @ https://h.example/x.whl` names a URL | a lock holds what a package index has, by name, version and digest | require a version of it, or name the wheel in python.files
+        python-unknown-project at python.requirements[2]: the package index has no project `nosuch` |  | check the spelling
+        python-unsatisfiable at python.requirements[3]: the package index has no version that `low==9` admits | the newest low is 3.0rc1 | low 2.0 is the newest that can be installed
+        python-no-wheel at python.requirements[4]: no source that `source` admits can be installed for Python 3.11.2 | source 1.0 is published as source only, without a wheel | build a wheel of source and name it in python.files
+        python-no-wheel at python.requirements[5]: no newer that `newer>=2` admits can be installed for Python 3.11.2 | newer 2.0 needs Python >=3.11.3 | newer 1.0 is the newest that can be installed
+        python-requirement at python.requirements[6]: `pyspark==3.4` does not admit the stack's PySpark 3.5.9 |  | leave it out: stack.spark decides PySpark's version
+        "
+    );
+}
+
+#[test]
+fn contradictions_are_told_as_a_chain() {
+    let cases = [vec!["app>=2", "low<2"], vec!["needs-source"], vec!["low<2", "low>=2"]];
+    let told: Vec<String> = cases.iter().flat_map(|case| outcome(&request(case))).collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+        python-unsatisfiable at python.requirements[0]: `app>=2`, `low<2` cannot be met together | the profile asks for app>=2; the profile asks for low<2; app 2.0 needs low>=2,<3; the package index has app 1.0 to 2.0 | widen or drop one of the requirements named here
+        python-no-wheel at python.requirements[0]: `needs-source` cannot be met | the profile asks for needs-source; needs-source 1.0 needs source; the package index has needs-source 1.0; source 1.0 is published as source only, without a wheel | widen or drop one of the requirements named here
+        python-unsatisfiable at python.requirements[0]: `low<2`, `low>=2` cannot be met together | the profile asks for low<2; the profile asks for low>=2 | widen or drop one of the requirements named here
+        ");
+}
+
+#[test]
+fn own_wheels_are_the_only_candidate_of_their_name() {
+    let own = |file: &str| OwnWheel {
+        at: At { key: "python.files[0]".to_owned(), span: 0..1 },
+        file: file.to_owned(),
+        size: 3,
+        sha256: Digest::of(b"own"),
+        metadata: b"Name: Low\nVersion: 1.5\nRequires-Dist: old\n".to_vec(),
+    };
+    let with = |file: &str| Request { files: vec![own(file)], ..request(&["low"]) };
+    assert_eq!(
+        outcome(&with("low-1.5-py3-none-any.whl")),
+        ["pypi:low==1.5 (python.files, python.requirements)", "pypi:old==1.0 (low)", "pypi:py4j==0.10.9.7 (pyspark)"]
+    );
+    assert_eq!(
+        outcome(&with("low-1.5-cp312-cp312-linux_x86_64.whl")),
+        [
+            "python-no-wheel at python.files[0]: low-1.5-cp312-cp312-linux_x86_64.whl cannot be installed for Python 3.11.2 |  | build it for the image's Python and platform"
+        ]
+    );
+}
+
+#[test]
+fn metadata_that_is_not_the_promised_one_is_an_error() {
+    let mut index = index();
+    index.0.insert(
+        format!("{ROOT}low/low-2.0-py3-none-any.whl.metadata"),
+        b"Name: low\nVersion: 2.0\nRequires-Dist: evil\n".to_vec(),
+    );
+    let error = resolve(&request(&["low"]), &index).unwrap_err().to_string();
+    assert!(error.starts_with("low-2.0-py3-none-any.whl.metadata is not what was promised"), "{error}");
+}
