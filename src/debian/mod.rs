@@ -1,1 +1,3 @@
 //! debian.
+
+pub mod deb;
