@@ -6,6 +6,7 @@
 //! the packages of every image. Absent on purpose: anything that runs dpkg, apt or a script.
 
 pub mod base;
+pub mod deb;
 pub mod keyring;
 pub mod packages;
 pub mod release;
