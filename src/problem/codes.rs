@@ -78,9 +78,29 @@ pub mod profile {
 
 /// Raised by `matrix/`.
 pub mod matrix {
-    use super::Code;
+    use super::{Code, deny, warn};
 
-    pub(super) const ALL: &[Code] = &[];
+    pub const UNKNOWN_VERSION: Code = deny(
+        "unknown-version",
+        "A pin of [stack] is no version that the compatibility facts know, or not written the way its key takes it.",
+    );
+    pub const FAILS: Code = deny(
+        "stack-fails",
+        "Two parts of the image are known to fail together. The message names the step at which it shows and the rule; `sparkbake explain RULE` tells more.",
+    );
+    pub const DEGRADES: Code = warn(
+        "stack-degrades",
+        "Two parts of the image work together with a loss, or fail at a step that nothing shows the app to use.",
+    );
+    pub const UNSUPPORTED: Code = warn(
+        "stack-unsupported",
+        "Upstream does not list this combination. It may work; nobody there has tested that it does.",
+    );
+    pub const UNWISE: Code = warn(
+        "stack-unwise",
+        "The combination works, but something else speaks against it, such as the end of its support.",
+    );
+    pub(super) const ALL: &[Code] = &[UNKNOWN_VERSION, FAILS, DEGRADES, UNSUPPORTED, UNWISE];
 }
 
 /// Raised by `debian/`.
