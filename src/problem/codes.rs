@@ -151,9 +151,23 @@ pub mod spark {
 
 /// Raised by `classpath/`.
 pub mod classpath {
-    use super::Code;
+    use super::{Code, deny, warn};
 
-    pub(super) const ALL: &[Code] = &[];
+    pub const TOO_NEW: Code = deny(
+        "class-too-new",
+        "A jar holds class files of a newer version than the image's Java reads. The JVM refuses them with UnsupportedClassVersionError when they are first used.",
+    );
+    pub const MISSING: Code =
+        deny("class-missing", "A class that [classpath] require names is in no jar of the class path.");
+    pub const DUPLICATES: Code = warn(
+        "duplicate-classes",
+        "Two jars hold different class files of one name. Which of them is loaded depends on the order in which the file system lists the jars.",
+    );
+    pub const TWO_VERSIONS: Code = warn(
+        "two-versions-of-a-library",
+        "One library is on the class path in two versions. Classes of both get mixed, in an order that nothing fixes.",
+    );
+    pub(super) const ALL: &[Code] = &[TOO_NEW, MISSING, DUPLICATES, TWO_VERSIONS];
 }
 
 /// Raised by `plan/` about the user's own files.
