@@ -1,7 +1,7 @@
 //! Classes in several jars, and libraries in several versions. The JVM takes the jars of a wildcard
 //! in the order of the directory, so which copy runs would depend on the file system.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::Problem;
 use crate::problem::codes::classpath as code;
@@ -37,11 +37,11 @@ pub(super) fn problems(jars: &[Jar], contents: &[Contents]) -> Vec<Problem> {
         }
     }
     let versions = two_versions(jars);
-    for &pair in versions.keys() {
+    for &pair in &versions {
         pairs.entry(pair).or_default();
     }
     let line = |((a, b), pair): (&(usize, usize), &Pair<'_>)| {
-        problem(jars.get(*a)?, jars.get(*b)?, pair, versions.contains_key(&(*a, *b)))
+        problem(jars.get(*a)?, jars.get(*b)?, pair, versions.contains(&(*a, *b)))
     };
     pairs.iter().filter_map(line).collect()
 }
@@ -80,14 +80,14 @@ fn problem(added: &Jar, other: &Jar, pair: &Pair<'_>, two_versions: bool) -> Opt
 }
 
 /// Pairs of jars whose file names differ in the version alone.
-fn two_versions(jars: &[Jar]) -> BTreeMap<(usize, usize), ()> {
+fn two_versions(jars: &[Jar]) -> BTreeSet<(usize, usize)> {
     let mut by_artifact: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
     for (i, jar) in jars.iter().enumerate() {
         if let Some((artifact, version)) = library(&jar.name) {
             by_artifact.entry(artifact).or_default().push((i, version));
         }
     }
-    let mut pairs = BTreeMap::new();
+    let mut pairs = BTreeSet::new();
     for same in by_artifact.values() {
         for (a, a_version) in same {
             for (b, b_version) in same {
@@ -95,7 +95,7 @@ fn two_versions(jars: &[Jar]) -> BTreeMap<(usize, usize), ()> {
                 // With a classifier one version continues the other: `4.1.96.Final-linux-x86_64`.
                 let other = !a_version.starts_with(b_version) && !b_version.starts_with(a_version);
                 if other && is_added(a) && (!is_added(b) || a < b) {
-                    pairs.insert((*a, *b), ());
+                    pairs.insert((*a, *b));
                 }
             }
         }

@@ -105,18 +105,18 @@ impl Finding {
             Severity::Unsupported => "is not supported",
             Severity::Unwise => "is unwise",
         };
-        let mut message = format!("{} {verb}", row.describe(&self.subject));
-        match (&self.other, &rule.setting) {
-            (Some(other), _) => message += &format!(" with {}", row.describe(other)),
-            (None, Some(setting)) => message += &format!(" without {}={}", setting.key, setting.value),
-            (None, None) => {}
-        }
-        if USES.contains(&rule.step.as_str()) {
-            message += &format!(" where the app uses {}", rule.step);
-        } else if !rule.step.is_empty() {
-            message += &format!(", at {}", rule.step);
-        }
-        message += &format!(" [{}]", rule.id);
+        let with = match (&self.other, &rule.setting) {
+            (Some(other), _) => format!(" with {}", row.describe(other)),
+            (None, Some(setting)) => format!(" without {}={}", setting.key, setting.value),
+            (None, None) => String::new(),
+        };
+        let step = match rule.step.as_str() {
+            "" => String::new(),
+            step if USES.contains(&step) => format!(" where the app uses {step}"),
+            step => format!(", at {step}"),
+        };
+        // The rule's name is part of the message so that an entry of `[lints]` can be for it alone.
+        let message = format!("{} {verb}{with}{step} [{}]", row.describe(&self.subject), rule.id);
         let mut problem = Problem::new(self.code(row), message).note(text(&rule.reason)).note(format!(
             "known from ({}): {}",
             rule.certainty.name(),

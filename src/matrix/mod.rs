@@ -69,6 +69,13 @@ pub struct RuleSetting {
     pub source: &'static [String],
 }
 
+/// Version of the C library of a Debian suite (`2.36`), which decides the wheels that run there;
+/// `None` where the facts do not know the suite.
+#[must_use]
+pub fn glibc(debian: &str) -> Option<&'static str> {
+    facts::facts().suites.iter().find(|suite| suite.codename == debian).map(|suite| suite.glibc.as_str())
+}
+
 /// Applies the rules to what was resolved: the exact versions of Python packages, jars and Debian
 /// packages. The profile gives the places that problems point at, and what the app uses.
 #[must_use]

@@ -117,11 +117,9 @@ fn beside(bound: &Version) -> Vec<String> {
     for i in 0..release.len() {
         let head = release.get(..=i).unwrap_or_default();
         let mut below = head.to_vec();
-        if let Some(last) = below.last_mut() {
-            if *last > 0 {
-                *last -= 1;
-                all.push(dotted(&below) + ".99999");
-            }
+        if let Some(last) = below.last_mut().filter(|last| **last > 0) {
+            *last -= 1;
+            all.push(dotted(&below) + ".99999");
         }
         all.push(dotted(head) + ".99999");
     }
@@ -166,7 +164,7 @@ fn holds(version: &str, operator: Operator, bound: &str) -> bool {
 /// Whether the name is that of a Python package: neither an axis of the matrix, nor a Maven
 /// artifact (`group:artifact`), nor a Debian package (`deb:name`).
 pub(super) fn is_python_package(component: &str) -> bool {
-    !component.contains(':') && !matches!(axis(component), Some(_))
+    !component.contains(':') && axis(component).is_none()
 }
 
 /// An axis of the matrix as people write it.
