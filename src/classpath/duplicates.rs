@@ -92,8 +92,7 @@ fn two_versions(jars: &[Jar]) -> BTreeSet<(usize, usize)> {
         for (a, a_version) in same {
             for (b, b_version) in same {
                 let is_added = |i: &usize| jars.get(*i).is_some_and(|jar| !jar.stock);
-                // With a classifier one version continues the other: `4.1.96.Final-linux-x86_64`.
-                let other = !a_version.starts_with(b_version) && !b_version.starts_with(a_version);
+                let other = plain(a_version) != plain(b_version);
                 if other && is_added(a) && (!is_added(b) || a < b) {
                     pairs.insert((*a, *b));
                 }
@@ -103,11 +102,37 @@ fn two_versions(jars: &[Jar]) -> BTreeSet<(usize, usize)> {
     pairs
 }
 
-/// Artifact and version by Maven's layout: the version begins at the first dash before a digit.
+/// Artifact and version by Maven's layout. The version begins at the last dash before a digit that a
+/// dot follows (`hive-shims-0.23-2.3.9`), else at the first dash before a digit.
 fn library(file: &str) -> Option<(&str, &str)> {
     let stem = file.strip_suffix(".jar")?;
-    let dash = stem.match_indices('-').map(|(i, _)| i);
-    let mut starts = dash.filter(|i| stem.as_bytes().get(i + 1).is_some_and(u8::is_ascii_digit));
-    let at = starts.next()?;
-    Some((stem.get(..at)?, stem.get(at + 1..)?))
+    let dashes = stem.match_indices('-').filter_map(|(i, _)| Some((stem.get(..i)?, stem.get(i + 1..)?)));
+    let versions: Vec<_> = dashes.filter(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit())).collect();
+    versions.iter().rev().find(|(_, rest)| rest.contains('.')).or(versions.first()).copied()
+}
+
+/// The version without a classifier: `4.1.96.Final` of `4.1.96.Final-linux-x86_64`.
+fn plain(version: &str) -> &str {
+    let mut dashes = version.match_indices('-').map(|(i, _)| i);
+    let classifier = dashes.find(|i| !version.as_bytes().get(i + 1).is_some_and(u8::is_ascii_digit));
+    classifier.and_then(|i| version.get(..i)).unwrap_or(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_tell_library_and_version() {
+        for (file, expected) in [
+            ("delta-spark_2.12-3.3.2.jar", Some(("delta-spark_2.12", "3.3.2"))),
+            ("hive-shims-0.23-2.3.9.jar", Some(("hive-shims-0.23", "2.3.9"))),
+            ("zstd-jni-1.5.5-4.jar", Some(("zstd-jni", "1.5.5-4"))),
+            ("netty-4.1.96.Final-linux-x86_64.jar", Some(("netty", "4.1.96.Final"))),
+            ("jta-1.jar", Some(("jta", "1"))),
+            ("ours.jar", None),
+        ] {
+            assert_eq!(library(file).map(|(artifact, version)| (artifact, plain(version))), expected, "{file}");
+        }
+    }
 }
