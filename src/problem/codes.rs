@@ -78,9 +78,29 @@ pub mod profile {
 
 /// Raised by `matrix/`.
 pub mod matrix {
-    use super::Code;
+    use super::{Code, deny, warn};
 
-    pub(super) const ALL: &[Code] = &[];
+    pub const UNKNOWN_VERSION: Code = deny(
+        "unknown-version",
+        "A pin of [stack] is no version that the compatibility facts know, or not written the way its key takes it.",
+    );
+    pub const FAILS: Code = deny(
+        "stack-fails",
+        "Two parts of the image are known to fail together. The message names the step at which it shows and the rule; `sparkbake explain RULE` tells more.",
+    );
+    pub const DEGRADES: Code = warn(
+        "stack-degrades",
+        "Two parts of the image work together with a loss, or fail at a step that nothing shows the app to use.",
+    );
+    pub const UNSUPPORTED: Code = warn(
+        "stack-unsupported",
+        "Upstream does not list this combination. It may work; nobody there has tested that it does.",
+    );
+    pub const UNWISE: Code = warn(
+        "stack-unwise",
+        "The combination works, but something else speaks against it, such as the end of its support.",
+    );
+    pub(super) const ALL: &[Code] = &[UNKNOWN_VERSION, FAILS, DEGRADES, UNSUPPORTED, UNWISE];
 }
 
 /// Raised by `debian/`.
@@ -200,9 +220,23 @@ pub mod spark {
 
 /// Raised by `classpath/`.
 pub mod classpath {
-    use super::Code;
+    use super::{Code, deny, warn};
 
-    pub(super) const ALL: &[Code] = &[];
+    pub const TOO_NEW: Code = deny(
+        "class-too-new",
+        "A jar holds class files of a newer version than the image's Java reads. The JVM refuses them with UnsupportedClassVersionError when they are first used.",
+    );
+    pub const MISSING: Code =
+        deny("class-missing", "A class that [classpath] require names is in no jar of the class path.");
+    pub const DUPLICATES: Code = warn(
+        "duplicate-classes",
+        "Two jars hold different class files of one name. Which of them is loaded depends on the order in which the file system lists the jars.",
+    );
+    pub const TWO_VERSIONS: Code = warn(
+        "two-versions-of-a-library",
+        "One library is on the class path in two versions. Classes of both get mixed, in an order that nothing fixes.",
+    );
+    pub(super) const ALL: &[Code] = &[TOO_NEW, MISSING, DUPLICATES, TWO_VERSIONS];
 }
 
 /// Raised by `plan/` about the user's own files.
