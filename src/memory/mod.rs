@@ -20,7 +20,7 @@ use crate::profile::{Located, Profile, Size};
 pub use report::{bar, table};
 
 /// Bytes in a MiB.
-const MIB: u64 = 1024 * 1024;
+pub(crate) const MIB: u64 = 1024 * 1024;
 /// Bytes in a thousandth of ACI's GB. Whether its GB is 10^9 or 2^30 bytes is documented nowhere;
 /// this is the smaller.
 const MILLI_GB: u64 = 1_000_000;
