@@ -68,7 +68,7 @@ fn fault(value: u32, at: &At, (unit, greatest, sku): (&str, u32, Sku)) -> Option
             p.note(format!("the greatest is {most} {unit} ({LIMITS})")).help(format!("ask for at most {most} {unit}"))
         });
     }
-    if value % STEP != 0 {
+    if !value.is_multiple_of(STEP) {
         let next = decimal(value.div_ceil(STEP).saturating_mul(STEP).min(greatest));
         return problem(format!("{shown} {unit} is not a multiple of 0.1 {unit}"), "off the step").map(|p| {
             p.note("the service takes one decimal (help text of `az container create`)")

@@ -8,7 +8,7 @@
 pub mod aci;
 mod report;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use serde::Serialize;
 
@@ -33,6 +33,8 @@ const SERVER_MIB: u64 = 1792;
 const MEASURED: &str = "measured: Spark 3.5.9 and 4.3.0 on Java 17, native memory tracking and RSS";
 const GROUPS: &str = "Azure Container Instances, \"Container groups\": resources used by the infrastructure";
 const REQUEST: &str = "the profile";
+const SPARK_NEEDS: &str =
+    "Spark needs 450 to 512 MiB of heap to start, by collector (UnifiedMemoryManager: 1.5 x 300 MiB)";
 
 /// The part of the container that a term belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -148,7 +150,7 @@ pub fn plan(profile: &Profile, size: &Size, stack: &Stack) -> Result<MemoryPlan,
     let heap = match &profile.memory.heap_mib {
         None if most < LEAST_HEAP_MIB => return Err(vec![too_small(profile, size, stack, &frame)]),
         None => most,
-        Some(pinned) => check_pin(pinned, size, &frame).map_err(|problem| vec![problem])?,
+        Some(pinned) => check_pin(pinned, size, &frame)?,
     };
     Ok(frame.finish(size, heap))
 }
@@ -169,9 +171,15 @@ const CODE_CACHE_MIB: u64 = 64;
 
 impl Frame {
     fn new(profile: &Profile, size: &Size, stack: &Stack) -> Self {
+        let asked = profile.memory.python_workers.as_ref().map(|workers| workers.value);
+        Self::with_workers(profile, size, stack, asked)
+    }
+
+    /// `None` = one worker a core.
+    fn with_workers(profile: &Profile, size: &Size, stack: &Stack, workers: Option<u32>) -> Self {
         let limit_bytes = u64::from(size.memory_milli_gb.value) * MILLI_GB;
         let cores = size.cpu_milli.value.div_ceil(1000).max(1);
-        let workers = profile.memory.python_workers.as_ref().map_or(cores, |workers| workers.value);
+        let workers = workers.unwrap_or(cores);
         let gc = if cores == 1 || limit_bytes / MIB < SERVER_MIB { Collector::Serial } else { Collector::G1 };
         let mut terms = vec![Term {
             name: "platform",
@@ -212,7 +220,8 @@ impl Frame {
         };
         let term = |name, part, mib, rule: &str, source| Term { name, part, mib, rule: rule.to_owned(), source };
         terms.push(term("collector", Part::Jvm, collector, rule, MEASURED));
-        terms.push(term("heap", Part::Heap, heap_mib, "what is left", "Spark: spark.driver.memory"));
+        let (rule, source) = if free_mib > 1 { ("heap-mib", REQUEST) } else { ("what is left", "spark.driver.memory") };
+        terms.push(term("heap", Part::Heap, heap_mib, rule, source));
         if free_mib > 1 {
             terms.push(term("free", Part::Free, free_mib, "the heap is pinned", REQUEST));
         } else if let Some(spare) = terms.iter_mut().find(|term| term.name == "spare") {
@@ -330,34 +339,30 @@ fn too_small(profile: &Profile, size: &Size, stack: &Stack, frame: &Frame) -> Pr
     let problem = Problem::new(codes::TOO_SMALL, format!("{cpu} vCPU and {gb} GB {left}, at least 512 are needed"))
         .at(at, "too small for this profile")
         .note(taken_note(frame))
-        .note("Spark needs 450 to 512 MiB of heap to start, by collector (UnifiedMemoryManager: 1.5 x 300 MiB)")
+        .note(SPARK_NEEDS)
         .help(remedy(profile, size, stack, LEAST_HEAP_MIB));
-    let workers = u64::from(frame.workers);
-    if workers == 0 || frame.most_heap().saturating_add(workers * 140) < LEAST_HEAP_MIB {
-        return problem;
+    if frame.workers > 0 && Frame::with_workers(profile, size, stack, Some(0)).most_heap() >= LEAST_HEAP_MIB {
+        return problem.help("or `[memory] python-workers = 0`, if the app runs no Python UDF");
     }
-    problem.help("or `[memory] python-workers = 0`, if the app runs no Python UDF")
+    problem
 }
 
-fn check_pin(pinned: &Located<u32>, size: &Size, frame: &Frame) -> Result<u64, Problem> {
+fn check_pin(pinned: &Located<u32>, size: &Size, frame: &Frame) -> Result<u64, Vec<Problem>> {
     let heap = u64::from(pinned.value);
     let most = frame.most_heap();
-    if heap < LEAST_HEAP_MIB {
-        return Err(Problem::new(codes::HEAP_DOES_NOT_FIT, format!("a heap of {heap} MiB is too small for Spark"))
-            .at(&pinned.at, "at least 512")
-            .note("Spark needs 450 to 512 MiB of heap to start, by collector (UnifiedMemoryManager: 1.5 x 300 MiB)")
-            .help("leave `heap-mib` out: the plan takes all that the size leaves"));
-    }
-    if heap > most {
+    let problem = if heap < LEAST_HEAP_MIB {
+        Problem::new(codes::HEAP_DOES_NOT_FIT, format!("a heap of {heap} MiB is too small for Spark"))
+            .at(&pinned.at, format!("at least {LEAST_HEAP_MIB}"))
+            .note(SPARK_NEEDS)
+    } else if heap > most {
         let gb = aci::decimal(size.memory_milli_gb.value);
-        return Err(Problem::new(
-            codes::HEAP_DOES_NOT_FIT,
-            format!("a heap of {heap} MiB does not fit into {gb} GB, which leave {most} MiB for it"),
-        )
-        .at(&pinned.at, format!("at most {most}"))
-        .also(&size.memory_milli_gb.at, "the container's memory")
-        .note(taken_note(frame))
-        .help("leave `heap-mib` out: the plan takes all that the size leaves"));
-    }
-    Ok(heap)
+        let message = format!("a heap of {heap} MiB does not fit into {gb} GB, which leave {most} MiB for it");
+        Problem::new(codes::HEAP_DOES_NOT_FIT, message)
+            .at(&pinned.at, format!("at most {most}"))
+            .also(&size.memory_milli_gb.at, "the container's memory")
+            .note(taken_note(frame))
+    } else {
+        return Ok(heap);
+    };
+    Err(vec![problem.help("leave `heap-mib` out: the plan takes all that the size leaves")])
 }

@@ -1,11 +1,13 @@
 //! The plan as people read it: a table and a bar, each made for 80 columns.
 
+use std::fmt::Write as _;
+
 use super::{MIB, MemoryPlan, Part, aci};
 
 /// Parts in the order of the bar, with their fill and their name in the legend.
 const PARTS: [(Part, char, &str); 5] = [
     (Part::Heap, '█', "heap"),
-    (Part::Jvm, '▓', "JVM beside it"),
+    (Part::Jvm, '▓', "JVM"),
     (Part::Python, '▒', "Python"),
     (Part::Platform, '░', "platform"),
     (Part::Free, '·', "free"),
@@ -16,11 +18,11 @@ const PARTS: [(Part, char, &str); 5] = [
 pub fn table(plan: &MemoryPlan) -> String {
     let mut out = String::new();
     for term in &plan.terms {
-        out.push_str(&format!("  {:<16} {:>7} MiB  {}\n", term.name, term.mib, term.rule));
+        let _ = writeln!(out, "  {:<16} {:>7} MiB  {}", term.name, term.mib, term.rule);
     }
     let gb = aci::decimal(plan.memory_milli_gb);
     let cpu = aci::decimal(plan.cpu_milli);
-    out.push_str(&format!("  {:<16} {:>7} MiB  {cpu} vCPU, {gb} GB, {}\n", "limit", plan.limit_bytes / MIB, plan.sku));
+    let _ = writeln!(out, "  {:<16} {:>7} MiB  {cpu} vCPU, {gb} GB, {}", "limit", plan.limit_bytes / MIB, plan.sku);
     out
 }
 

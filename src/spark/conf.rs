@@ -1,5 +1,7 @@
 //! spark-defaults.conf: the plan's settings, the rules', the user's over both, and what must not be.
 
+use std::fmt::Write as _;
+
 use super::{RuleSetting, STATE, Setting};
 use crate::matrix::Stack;
 use crate::memory::{LEAST_HEAP_MIB, MemoryPlan, is_spark_3};
@@ -108,7 +110,7 @@ pub(super) fn text(settings: &[Setting]) -> String {
     for setting in settings {
         let why: String = setting.why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let value = setting.value.replace('\\', "\\\\");
-        out.push_str(&format!("\n# {why}\n{} {value}\n", setting.key));
+        let _ = writeln!(out, "\n# {why}\n{} {value}", setting.key);
     }
     out
 }
@@ -188,6 +190,18 @@ fn unwritable(key: &Located<String>, value: &Located<String>) -> Option<Problem>
     })
 }
 
+/// Starts of flags whose numbers are the plan's.
+const PLANNED: &[&str] = &[
+    "-Xms",
+    "-XX:+AlwaysPreTouch",
+    "-XX:MaxDirectMemorySize=",
+    "-XX:ReservedCodeCacheSize=",
+    "-XX:ActiveProcessorCount=",
+    "-XX:InitialHeapSize=",
+    "-XX:MaxHeapSize=",
+    "-XX:MaxRAM",
+];
+
 /// Flags in extraJavaOptions, which are added to the plan's.
 fn java_flags(value: &Located<String>, memory: &MemoryPlan) -> Vec<Problem> {
     let problem = |code: Code, message: String| Problem::new(code, message).at(&value.at, "set here");
@@ -208,16 +222,6 @@ fn java_flags(value: &Located<String>, memory: &MemoryPlan) -> Vec<Problem> {
                     .help("leave it out: the plan has memory for its own collector"),
             );
         }
-        const PLANNED: &[&str] = &[
-            "-Xms",
-            "-XX:+AlwaysPreTouch",
-            "-XX:MaxDirectMemorySize=",
-            "-XX:ReservedCodeCacheSize=",
-            "-XX:ActiveProcessorCount=",
-            "-XX:InitialHeapSize=",
-            "-XX:MaxHeapSize=",
-            "-XX:MaxRAM",
-        ];
         PLANNED.iter().any(|planned| flag.starts_with(planned)).then(|| {
             problem(codes::FIGHTS_THE_PLAN, format!("`{flag}` changes a number of the memory plan"))
                 .note("a size error then is a silent kill by the kernel instead of a message")

@@ -198,12 +198,12 @@ forward() {
 }
 
 # code: the application's own. A signal ends `wait` early, and then it has to be asked again; 127 then
-# means that the answer before was the right one.
+# means that the answer before was the right one. The shell's own word on a killed child is not wanted.
 wait_app() {
     code=127 again=
     while :; do
         signalled=
-        wait "$app"
+        wait "$app" 2>/dev/null
         now=$?
         if [ "$now" = 127 ] && [ -n "$again" ]; then return 0; fi
         code=$now
@@ -244,7 +244,7 @@ wait_app
 
 # The watch ends by itself only if the gateway died, and then it speaks for the container.
 kill -USR1 "$watcher" 2>/dev/null
-wait "$watcher"
+wait "$watcher" 2>/dev/null
 watched=$?
 case "$watched" in
     138 | 127) ;;
