@@ -2,7 +2,7 @@ use super::*;
 use crate::problem::{At, SourceFile};
 use crate::profile::{MemoryRequest, Sku, Target};
 
-fn located<T>(value: T, key: &str) -> Located<T> {
+pub(crate) fn located<T>(value: T, key: &str) -> Located<T> {
     Located { value, at: At { key: key.to_owned(), span: 0..0 } }
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn profile(memory: MemoryRequest) -> Profile {
     }
 }
 
-fn shown(problems: &[Problem]) -> String {
+pub(crate) fn shown(problems: &[Problem]) -> String {
     let lines = problems.iter().flat_map(|p| {
         let at = p.at.as_ref().map_or("-", |at| at.key.as_str());
         let first = format!("{} at {at} ({}): {}", p.code.name, p.label, p.message);
