@@ -206,16 +206,44 @@ pub mod lock {
 
 /// Raised by `memory/`.
 pub mod memory {
-    use super::Code;
+    use super::{Code, deny};
 
-    pub(super) const ALL: &[Code] = &[];
+    pub const NOT_A_SIZE: Code = deny(
+        "not-an-aci-size",
+        "Azure Container Instances offers no container of this size: it is below the least or above the greatest of the SKU, or off the step of 0.1 vCPU and 0.1 GB. The deployment would be refused after the image was built and pushed.",
+    );
+    pub const TOO_SMALL: Code = deny(
+        "memory-too-small",
+        "What is left for Java's heap after the platform, Python and the memory that the JVM needs beside its heap is less than 512 MiB. Spark itself refuses a heap below about 450 MiB, and a plan that leaves out one of the other terms ends in a silent kill by the kernel.",
+    );
+    pub const HEAP_DOES_NOT_FIT: Code = deny(
+        "pinned-heap-does-not-fit",
+        "The pinned heap is greater than what the size leaves for it, or smaller than Spark can start with. A heap that is too great is not refused by Java: the kernel kills the JVM once the heap has grown.",
+    );
+    pub(super) const ALL: &[Code] = &[NOT_A_SIZE, TOO_SMALL, HEAP_DOES_NOT_FIT];
 }
 
 /// Raised by `spark/`.
 pub mod spark {
-    use super::Code;
+    use super::{Code, deny, warn};
 
-    pub(super) const ALL: &[Code] = &[];
+    pub const FIGHTS_THE_PLAN: Code = deny(
+        "setting-fights-the-plan",
+        "A setting of [spark.conf] takes back a number that the memory plan has computed for the size of the container, or memory that the plan does not know of.",
+    );
+    pub const BREAKS_THE_START: Code =
+        deny("setting-breaks-the-start", "With this setting the Java gateway does not start, in any container.");
+    pub const BAD_SETTING: Code = deny(
+        "bad-setting",
+        "A key or a value of [spark.conf] cannot be written into spark-defaults.conf, which is a Java properties file with one setting a line.",
+    );
+    pub const UNKNOWN_SETTING: Code =
+        warn("unknown-setting", "No jar of the image knows this key. Spark ignores a misspelt setting without a word.");
+    pub const RULE_OVERRIDDEN: Code = warn(
+        "rule-setting-overridden",
+        "A setting of [spark.conf] replaces one that a rule of the compatibility matrix asks for.",
+    );
+    pub(super) const ALL: &[Code] = &[FIGHTS_THE_PLAN, BREAKS_THE_START, BAD_SETTING, UNKNOWN_SETTING, RULE_OVERRIDDEN];
 }
 
 /// Raised by `classpath/`.
