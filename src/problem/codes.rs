@@ -56,6 +56,7 @@ const SECTIONS: &[&[Code]] = &[
 ];
 
 /// Raised by `profile/`.
+#[expect(missing_docs, reason = "each constant carries its own explanation")]
 pub mod profile {
     use super::{Code, deny, warn};
 
