@@ -47,7 +47,7 @@ const LINES: &[Line] = &[
             ("pyarrow", "what data travels in between the JVM and pandas"),
             ("pandas<3", "with pandas 3, `import pyspark.pandas` fails before Spark 4.2"),
         ],
-        delta: Some("io.delta:delta-spark_4.0_2.13:4.4.1"),
+        delta: Some("io.delta:delta-spark_4.0_2.13:4.4.0"),
     },
     Line {
         spark: "4.1.4",
@@ -56,7 +56,7 @@ const LINES: &[Line] = &[
             ("pyarrow", "what data travels in between the JVM and pandas"),
             ("pandas<3", "with pandas 3, `import pyspark.pandas` fails before Spark 4.2"),
         ],
-        delta: Some("io.delta:delta-spark_4.1_2.13:4.4.1"),
+        delta: Some("io.delta:delta-spark_4.1_2.13:4.4.0"),
     },
     Line {
         spark: "4.2.1",
@@ -65,7 +65,7 @@ const LINES: &[Line] = &[
             ("pyarrow", "what data travels in between the JVM and pandas"),
             ("pandas", "for pandas UDFs, toPandas and pyspark.pandas"),
         ],
-        delta: Some("io.delta:delta-spark_4.2_2.13:4.4.1"),
+        delta: Some("io.delta:delta-spark_4.2_2.13:4.4.0"),
     },
     Line {
         spark: "4.3.0",
@@ -233,6 +233,11 @@ mod tests {
             &problems.into_iter().map(|p| (p.code.level, p)).collect::<Vec<_>>(),
             &SourceFile::default(),
             false,
-        ), @"");
+        ), @"
+        error[bad-value]: a new profile cannot start from Spark `2.4`
+         |
+         = note: there is one for 3.5.9, 4.0.5, 4.1.4, 4.2.1, 4.3.0, and for each line by its name
+         = help: start from the nearest line and change `spark` in the profile
+        ");
     }
 }

@@ -17,15 +17,12 @@ pub fn levels(problems: Vec<Problem>, lints: &[Lint], deny_warnings: bool) -> Ve
         (level, problem)
     };
     let mut weighed: Vec<_> = problems.into_iter().map(&mut weigh).collect();
-    // Entries about unused entries are judged last: whether they match depends on all others.
-    let (about_unused, others): (Vec<_>, Vec<_>) =
-        lints.iter().enumerate().partition(|(_, lint)| lint.code.value == UNUSED_LINT.name);
-    for group in [others, about_unused] {
-        let unused = group.into_iter().filter(|(index, _)| used.get(*index) == Some(&false)).map(|(_, lint)| lint);
-        for problem in unused.map(unused_lint).collect::<Vec<_>>() {
-            let level = mark(&problem, lints, &mut used).unwrap_or(problem.code.level);
-            weighed.push((level, problem));
-        }
+    // An entry about unused entries is a policy: it may well find none.
+    let unused = |index: usize, lint: &Lint| used.get(index) == Some(&false) && lint.code.value != UNUSED_LINT.name;
+    let unused = lints.iter().enumerate().filter(|(index, lint)| unused(*index, lint)).map(|(_, lint)| lint);
+    for problem in unused.map(unused_lint).collect::<Vec<_>>() {
+        let level = mark(&problem, lints, &mut used).unwrap_or(problem.code.level);
+        weighed.push((level, problem));
     }
     weighed.retain(|(level, _)| *level != Level::Allow);
     weighed.sort_by_key(|(_, problem)| problem.at.as_ref().map_or(usize::MAX, |at| at.span.start));
@@ -68,4 +65,70 @@ fn unused_lint(lint: &Lint) -> Problem {
         None => format!("there is no `{}`", lint.code.value),
     };
     Problem::new(UNUSED_LINT, message).at(&lint.code.at, "matches no problem").help("remove it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::codes::lock::STALE;
+    use crate::problem::codes::profile::{BAD_VALUE, NOT_YET};
+    use crate::problem::{At, Code};
+    use crate::profile::Located;
+
+    fn at(key: &str, start: usize) -> At {
+        At { key: key.to_owned(), span: start..start + 1 }
+    }
+
+    fn lint(code: Code, level: Level, only: Option<&str>) -> Lint {
+        let code = Located { value: code.name.to_owned(), at: at("lints", 50) };
+        Lint { code, level, only: only.map(str::to_owned), reason: Some("tested".to_owned()) }
+    }
+
+    /// Level and message of each problem, after `[lints]` has spoken.
+    fn weighed(lints: &[Lint], deny_warnings: bool) -> Vec<(Level, String)> {
+        let problems = vec![
+            Problem::new(STALE, "no place"),
+            Problem::new(BAD_VALUE, "about a:lib2").at(&at("maven.jars[1]", 20), ""),
+            Problem::new(BAD_VALUE, "about a:lib").at(&at("maven.jars[0]", 10), ""),
+        ];
+        levels(problems, lints, deny_warnings).into_iter().map(|(level, problem)| (level, problem.message)).collect()
+    }
+
+    #[test]
+    fn lints_weigh_and_places_order() {
+        use Level::{Allow, Deny, Warn};
+        let own = |rows: &[(Level, &str)]| rows.iter().map(|&(l, m)| (l, m.to_owned())).collect::<Vec<_>>();
+        let (one, two, last) = ("about a:lib", "about a:lib2", "no place");
+        for (lints, deny, expected) in [
+            (vec![], false, own(&[(Deny, one), (Deny, two), (Deny, last)])),
+            (vec![lint(BAD_VALUE, Allow, Some("a:lib"))], false, own(&[(Deny, two), (Deny, last)])),
+            (vec![lint(BAD_VALUE, Allow, Some("maven.jars[1]"))], false, own(&[(Deny, one), (Deny, last)])),
+            (vec![lint(BAD_VALUE, Warn, None)], false, own(&[(Warn, one), (Warn, two), (Deny, last)])),
+            (vec![lint(BAD_VALUE, Warn, None)], true, own(&[(Deny, one), (Deny, two), (Deny, last)])),
+            (
+                vec![lint(BAD_VALUE, Allow, None), lint(BAD_VALUE, Warn, Some("a:lib"))],
+                false,
+                own(&[(Warn, one), (Deny, last)]),
+            ),
+            (
+                vec![lint(NOT_YET, Allow, None), lint(STALE, Allow, Some("elsewhere"))],
+                false,
+                own(&[
+                    (Deny, one),
+                    (Deny, two),
+                    (Warn, "there is no `not-yet`"),
+                    (Warn, "no `stale-lock` names `elsewhere`"),
+                    (Deny, last),
+                ]),
+            ),
+            (
+                vec![lint(NOT_YET, Allow, None), lint(UNUSED_LINT, Allow, Some("not-yet"))],
+                false,
+                own(&[(Deny, one), (Deny, two), (Deny, last)]),
+            ),
+            (vec![lint(UNUSED_LINT, Deny, None)], false, own(&[(Deny, one), (Deny, two), (Deny, last)])),
+        ] {
+            assert_eq!(weighed(&lints, deny), expected, "{lints:?}");
+        }
+    }
 }
