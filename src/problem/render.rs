@@ -163,3 +163,95 @@ fn same_length(text: &str) -> Cow<'_, str> {
     };
     Cow::Owned(text.chars().map(visible).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::codes::lock::STALE;
+
+    fn at(start: usize, end: usize) -> At {
+        At { key: "a.b".to_owned(), span: start..end }
+    }
+
+    fn source() -> SourceFile {
+        SourceFile { name: "x\u{1b}[2J.toml".to_owned(), text: "a = 1\nb = 'é'\n\n\n\n\nc = 3".to_owned() }
+    }
+
+    #[test]
+    fn places_reasons_and_remedies() {
+        let problem = Problem::new(STALE, "a and c differ")
+            .at(&at(4, 5), "one")
+            .also(&at(23, 24), "other")
+            .note("first\nsecond")
+            .help("change it");
+        let shown = [
+            (Level::Deny, problem),
+            (Level::Allow, Problem::new(STALE, "not shown")),
+            (Level::Warn, Problem::new(STALE, "no place").help("look elsewhere")),
+        ];
+        insta::assert_snapshot!(render(&shown, &source(), false), @r"
+        error[stale-lock]: a and c differ
+         --> x\u{1b}[2J.toml:1:5
+          |
+        1 | a = 1
+          |     ^ one
+        ...
+        7 | c = 3
+          |     - other
+          |
+          = note: first\nsecond
+          = help: change it
+
+        warning[stale-lock]: no place
+         |
+         = help: look elsewhere
+        ");
+        assert!(render(&shown, &source(), true).contains("\u{1b}[1m"));
+    }
+
+    /// A place of another text, outside of this one or inside of a character, must not end the tool.
+    #[test]
+    fn places_that_are_not_in_the_text() {
+        let problems = [at(1000, 1001), at(12, 13), at(5, 5), at(24, 24), at(usize::MAX, usize::MAX)];
+        let shown = problems.map(|at| (Level::Warn, Problem::new(STALE, "where").at(&at, "here")));
+        insta::assert_snapshot!(render(&shown, &source(), false), @r"
+        warning[stale-lock]: where
+
+        warning[stale-lock]: where
+
+        warning[stale-lock]: where
+         --> x\u{1b}[2J.toml:1:6
+          |
+        1 | a = 1
+          |      ^ here
+
+        warning[stale-lock]: where
+         --> x\u{1b}[2J.toml:7:6
+          |
+        7 | c = 3
+          |      ^ here
+
+        warning[stale-lock]: where
+        ");
+        let lines = json(&shown, &source());
+        let lines: Vec<_> = lines.as_array().unwrap().iter().map(|p| p["place"]["line"].as_u64()).collect();
+        assert_eq!(lines, [7, 2, 1, 7, 7].map(Some));
+        assert_eq!(render(&shown, &SourceFile::default(), false).matches("where").count(), 5);
+    }
+
+    #[test]
+    fn every_code_is_explained() {
+        insta::assert_snapshot!(explain("stale-lock").unwrap(), @r#"
+        stale-lock: an error where the profile says nothing
+
+        The lockfile was made from other values than the profile has now. The build would not be the one that was locked.
+
+        To weigh it differently:
+
+            [lints]
+            stale-lock = "warn"
+        "#);
+        assert!(codes::all().all(|code| explain(code.name).is_some()));
+        assert_eq!(explain("stale"), None);
+    }
+}

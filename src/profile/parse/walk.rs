@@ -77,7 +77,8 @@ impl<'d> Table<'d> {
                 .at(&name_at, format!("not a key of {place}"));
             problems.push(match nearest(name.get_ref(), self.asked.iter().copied()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.note(format!("the keys of {table} are {}", list(&self.asked))),
+                None if self.asked.len() == 1 => problem.note(format!("its only key is {}", list(&self.asked))),
+                None => problem.note(format!("its keys are {}", list(&self.asked))),
             });
         }
     }
@@ -267,7 +268,7 @@ impl<'d> Value<'d> {
             ("a string", "a whole number" | "a decimal number" | "true or false", Some(written)) => {
                 problem.help(format!("put it in quotes: \"{written}\""))
             }
-            ("a list", "a string", Some(written)) => problem.help(format!("put it in brackets: [{written}]")),
+            ("a list", "a string", Some(written)) => problem.help(format!("put it in brackets: [{}]", words(&written))),
             _ => problem,
         });
         None
@@ -321,6 +322,11 @@ pub(super) fn list(words: &[&str]) -> String {
         let _ = write!(out, "{between}`{word}`");
     }
     out
+}
+
+/// The words of a quoted string, each in quotes of its own.
+fn words(quoted: &str) -> String {
+    quoted.trim_matches('"').split_whitespace().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// A key path and one key more, quoted where TOML would have to.
