@@ -89,16 +89,14 @@ pub fn init(request: &Init) -> Result<String, Vec<Problem>> {
         None => LINES.first(),
         Some(wanted) => LINES.iter().find(|line| line.spark == wanted || line.name() == wanted),
     };
-    match line {
-        Some(line) => Ok(line.profile(request)),
-        None => {
-            let wanted = request.spark.as_deref().unwrap_or_default();
-            let known: Vec<&str> = LINES.iter().map(|line| line.spark).collect();
-            let problem = Problem::new(BAD_VALUE, format!("a new profile cannot start from Spark `{wanted}`"));
-            let problem = problem.note(format!("there is one for {}, and for each line by its name", known.join(", ")));
-            Err(vec![problem.help("start from the nearest line and change `spark` in the profile")])
-        }
+    if let Some(line) = line {
+        return Ok(line.profile(request));
     }
+    let wanted = request.spark.as_deref().unwrap_or_default();
+    let known: Vec<&str> = LINES.iter().map(|line| line.spark).collect();
+    let problem = Problem::new(BAD_VALUE, format!("a new profile cannot start from Spark `{wanted}`"));
+    let problem = problem.note(format!("there is one for {}, and for each line by its name", known.join(", ")));
+    Err(vec![problem.help("start from the nearest line and change `spark` in the profile")])
 }
 
 impl Line {

@@ -45,7 +45,10 @@ pub fn parse(name: &str, source: SourceFile) -> Result<Profile, Vec<Problem>> {
     }
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     if !errors.is_empty() {
-        return Err(errors.iter().map(syntax).collect());
+        // One unclosed bracket after the other is reported at the same end of the text.
+        let mut problems: Vec<Problem> = errors.iter().map(syntax).collect();
+        problems.dedup();
+        return Err(problems);
     }
     let mut problems = Vec::new();
     let parsed = document(Table::new("", root.span(), root.get_ref()), &mut problems);
@@ -153,21 +156,15 @@ fn target(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Target> {
 
 /// `cpu`, `memory-gb` and `sku` of a table, which may have other keys.
 fn size(table: &mut Table<'_>, default: Sku, problems: &mut Vec<Problem>) -> Option<Size> {
-    let mut lacking = Vec::new();
-    let mut number = |table: &mut Table<'_>, key, most, problems: &mut Vec<Problem>| match table.take(key) {
-        Some(value) => value.thousandths(most, problems),
-        None => {
-            lacking.push(key);
-            None
+    for (key, example) in [("cpu", "add: cpu = 2"), ("memory-gb", "add: memory-gb = 4")] {
+        if !table.has(key) {
+            let message = format!("`{}.{key}` is missing", table.at.key);
+            let problem = Problem::new(MISSING_KEY, message).at(&table.at, format!("`{key}` has no default"));
+            problems.push(problem.help(example));
         }
-    };
-    let cpu_milli = number(table, "cpu", MOST_CPU, problems);
-    let memory_milli_gb = number(table, "memory-gb", MOST_GB, problems);
-    for key in lacking {
-        let message = format!("`{}.{key}` is missing", table.at.key);
-        let problem = Problem::new(MISSING_KEY, message).at(&table.at, format!("`{key}` has no default"));
-        problems.push(problem.help(if key == "cpu" { "add: cpu = 2" } else { "add: memory-gb = 4" }));
     }
+    let cpu_milli = table.take("cpu").and_then(|value| value.thousandths(MOST_CPU, problems));
+    let memory_milli_gb = table.take("memory-gb").and_then(|value| value.thousandths(MOST_GB, problems));
     let sku = match table.text("sku", shape::sku, problems).as_ref().map(|sku| sku.value.as_str()) {
         Some("standard") => Sku::Standard,
         Some("confidential") => Sku::Confidential,

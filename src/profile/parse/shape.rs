@@ -26,6 +26,7 @@ pub(super) fn shorten(text: &str) -> String {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a shape returns it as it is")]
 fn not(text: &str, what: &str, example: &str) -> Option<Problem> {
     Some(misfit(format!("`{}` is not {what}", shorten(text)), format!("expected the like of `{example}`")))
 }
@@ -208,6 +209,10 @@ pub(super) fn requirement(text: &str) -> Option<Problem> {
             "too long".to_owned(),
         ));
     }
+    if unfinished_name(text) {
+        return not(text, "a requirement of PEP 508", "pandas==2.2.*")
+            .map(|p| p.note("names and extras end with a letter or a digit"));
+    }
     match Requirement::<Url>::from_str(text) {
         Ok(requirement) => match requirement.version_or_url {
             Some(VersionOrUrl::Url(_)) => not(text, "a requirement by version", "pandas==2.2.*")
@@ -217,6 +222,15 @@ pub(super) fn requirement(text: &str) -> Option<Problem> {
         Err(error) => not(text, "a requirement of PEP 508", "pandas==2.2.*")
             .map(|p| p.note(error.message.to_string().lines().next().unwrap_or_default())),
     }
+}
+
+/// Whether a name or an extra of the requirement ends with `.`, `-` or `_`: pep508_rs 0.9.2 panics at
+/// those that are not at the end of the text.
+fn unfinished_name(text: &str) -> bool {
+    let names = text.split(['@', '<', '>', '=', '~', '!', ';', '(']).next().unwrap_or_default();
+    let mark = |c: char| matches!(c, '.' | '-' | '_');
+    let after = names.chars().skip(1).map(Some).chain([None]);
+    names.chars().zip(after).any(|(c, next)| mark(c) && !next.is_some_and(|c| mark(c) || c.is_ascii_alphanumeric()))
 }
 
 /// A requirement under its normalised name (PEP 503).
@@ -301,10 +315,10 @@ pub(super) fn package_version(text: &str) -> Option<Problem> {
 pub(super) fn class(text: &str) -> Option<Problem> {
     let start = |c: char| c.is_alphabetic() || c == '_' || c == '$';
     let identifier = |part: &str| part.starts_with(start) && part.chars().all(|c| start(c) || c.is_alphanumeric());
-    let problem = match text.split('.').all(identifier) {
-        true => return None,
-        false => not(text, "the name of a class", "org.apache.hadoop.fs.azurebfs.SecureAzureBlobFileSystem"),
-    };
+    if text.split('.').all(identifier) {
+        return None;
+    }
+    let problem = not(text, "the name of a class", "org.apache.hadoop.fs.azurebfs.SecureAzureBlobFileSystem");
     let dotted = text.trim_end_matches(".class").replace('/', ".");
     if dotted != text && dotted.split('.').all(identifier) {
         return problem.map(|p| p.help(format!("write `{}`", shorten(&dotted))));
@@ -366,7 +380,7 @@ pub(super) fn image_path(text: &str) -> Option<Problem> {
     }
     match parts.split('/').next() {
         Some("proc" | "sys" | "dev" | "run") => bad("is hidden by what the container runtime mounts there").map(|p| {
-            p.note("/dev, /proc, /run and /sys are mounted when a container starts (runtime-spec, config-linux.md)")
+            p.note("/proc, /sys and places below /dev are mounted when a container starts (runtime-spec, config-linux.md, \"Default Filesystems\"); the guest agent of confidential containers mounts /dev and /run")
         }),
         _ => None,
     }

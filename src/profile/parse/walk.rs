@@ -101,7 +101,7 @@ impl<'d> Table<'d> {
         problems: &mut Vec<Problem>,
     ) -> Vec<Located<String>> {
         let texts = self.repeatable(key, shape, problems);
-        unique(&texts, |text| text.to_owned(), problems);
+        unique(&texts, str::to_owned, problems);
         texts
     }
 
@@ -223,15 +223,13 @@ impl<'d> Value<'d> {
     pub(super) fn whole(&self, range: RangeInclusive<u32>, problems: &mut Vec<Problem>) -> Option<Located<u32>> {
         let DeValue::Integer(written) = self.value else { return self.mistyped("a whole number", problems) };
         let number = i128::from_str_radix(written.as_str(), written.radix()).ok();
-        match number.and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number)) {
-            Some(value) => Some(Located { value, at: self.at.clone() }),
-            None => {
-                let (key, low, high) = (&self.at.key, range.start(), range.end());
-                let message = format!("`{key}` must be from {low} to {high}, not {}", shorten(written.as_str()));
-                problems.push(Problem::new(codes::profile::BAD_VALUE, message).at(&self.at, "out of range"));
-                None
-            }
+        let number = number.and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number));
+        if number.is_none() {
+            let (key, low, high) = (&self.at.key, range.start(), range.end());
+            let message = format!("`{key}` must be from {low} to {high}, not {}", shorten(written.as_str()));
+            problems.push(Problem::new(codes::profile::BAD_VALUE, message).at(&self.at, "out of range"));
         }
+        number.map(|value| Located { value, at: self.at.clone() })
     }
 
     /// A decimal number above 0 and up to `most`, in thousandths.

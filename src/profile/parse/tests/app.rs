@@ -65,8 +65,8 @@ fn settings_are_quoted_keys_of_spark() {
 }
 
 #[test]
-fn the_app_and_its_places() {
-    insta::assert_snapshot!(beside_size("[app]\ncommand = \"python3 /app/a.py\"\nports = [0, 22, 8080, 8080]\nenv = { \"A-B\" = \"1\", C = 2 }\n[[app.copy]]\nfrom = \"../x\"\nto = \"app\"\n[[app.copy]]\nfrom = \"a\"\nto = \"/a/.wh.b\"\n[[app.copy]]\nto = \"/proc/x\"\n[[app.copy]]\nfrom = \".\"\nto = \"/b\"\n[[app.copy]]\nfrom = \"b\"\nto = \"/b\"\nexclude = [\"a/b\"]\n"), @r#"
+fn the_app() {
+    insta::assert_snapshot!(beside_size("[app]\ncommand = \"python3 /app/a.py\"\nports = [0, 22, 8080, 8080]\nenv = { \"A-B\" = \"1\", C = 2 }\n"), @r#"
     error[wrong-type]: `app.command` must be a list, not a string
      --> sparkbake.toml:2:11
       |
@@ -113,58 +113,63 @@ fn the_app_and_its_places() {
       |                          ^ expected a string
       |
       = help: put it in quotes: "2"
+    "#);
+}
 
+#[test]
+fn copies_and_their_places() {
+    insta::assert_snapshot!(beside_size("[[app.copy]]\nfrom = \"../x\"\nto = \"app\"\n[[app.copy]]\nfrom = \"a\"\nto = \"/a/.wh.b\"\n[[app.copy]]\nto = \"/proc/x\"\n[[app.copy]]\nfrom = \".\"\nto = \"/b\"\n[[app.copy]]\nfrom = \"b\"\nto = \"/b\"\nexclude = [\"a/b\"]\n"), @r#"
     error[bad-value]: `../x` leaves the directory of the profile
-     --> sparkbake.toml:6:8
+     --> sparkbake.toml:2:8
       |
-    6 | from = "../x"
+    2 | from = "../x"
       |        ^^^^^^ not a path below the profile
       |
       = note: what is built must not depend on where the profile lies
 
     error[bad-value]: `app` is not an absolute path in the image
-     --> sparkbake.toml:7:6
+     --> sparkbake.toml:3:6
       |
-    7 | to = "app"
+    3 | to = "app"
       |      ^^^^^ expected the like of `/app`
 
     error[bad-value]: `/a/.wh.b` has a part that begins with `.wh.`
-      --> sparkbake.toml:10:6
-       |
-    10 | to = "/a/.wh.b"
-       |      ^^^^^^^^^^ not a path for the image
-       |
-       = note: in a layer such a name deletes a file (image-spec, layer.md, "Whiteouts")
+     --> sparkbake.toml:6:6
+      |
+    6 | to = "/a/.wh.b"
+      |      ^^^^^^^^^^ not a path for the image
+      |
+      = note: in a layer such a name deletes a file (image-spec, layer.md, "Whiteouts")
 
     error[missing-key]: `app.copy[2].from` is missing
-      --> sparkbake.toml:11:1
-       |
-    11 | [[app.copy]]
-       | ^^^^^^^^^^^^ `from` has no default
-       |
-       = help: add: from = "app"
+     --> sparkbake.toml:7:1
+      |
+    7 | [[app.copy]]
+      | ^^^^^^^^^^^^ `from` has no default
+      |
+      = help: add: from = "app"
 
     error[bad-value]: `/proc/x` is hidden by what the container runtime mounts there
-      --> sparkbake.toml:12:6
-       |
-    12 | to = "/proc/x"
-       |      ^^^^^^^^^ not a path for the image
-       |
-       = note: /dev, /proc, /run and /sys are mounted when a container starts (runtime-spec, config-linux.md)
+     --> sparkbake.toml:8:6
+      |
+    8 | to = "/proc/x"
+      |      ^^^^^^^^^ not a path for the image
+      |
+      = note: /proc, /sys and places below /dev are mounted when a container starts (runtime-spec, config-linux.md, "Default Filesystems"); the guest agent of confidential containers mounts /dev and /run
 
     error[duplicate]: `/b` is listed twice
-      --> sparkbake.toml:18:6
+      --> sparkbake.toml:14:6
        |
-    15 | to = "/b"
+    11 | to = "/b"
        |      ---- first here
     ...
-    18 | to = "/b"
+    14 | to = "/b"
        |      ^^^^ again here
 
     error[bad-value]: `a/b` is not a glob of a file's name
-      --> sparkbake.toml:19:12
+      --> sparkbake.toml:15:12
        |
-    19 | exclude = ["a/b"]
+    15 | exclude = ["a/b"]
        |            ^^^^^ expected the like of `*.ipynb`
     "#);
 }

@@ -307,3 +307,12 @@ fn packages_and_paths() {
       |                            ^^^^^^^^^^^^^^ not a path below the profile
     "#);
 }
+
+/// At these pep508_rs 0.9.2 would end the tool.
+#[test]
+fn names_and_extras_end_with_a_letter_or_digit() {
+    for text in ["a_ ", "a_.>=1", "a- [b]", "a[b_ ]", "a[b.]", "a[b,c- "] {
+        let shown = beside_size(&format!("[python]\nrequirements = [\"{text}\"]\n"));
+        assert!(shown.starts_with(&format!("error[bad-value]: `{text}` is not a requirement of PEP 508\n")), "{shown}");
+    }
+}
