@@ -56,6 +56,7 @@ const SECTIONS: &[&[Code]] = &[
 ];
 
 /// Raised by `profile/`.
+#[expect(missing_docs, reason = "each constant carries its own explanation")]
 pub mod profile {
     use super::{Code, deny, warn};
 
@@ -64,16 +65,32 @@ pub mod profile {
         "unknown-key",
         "The profile has a key that sparkbake does not know. It is refused, because a misspelt key that is ignored would build another image than the one asked for.",
     );
-    pub const WRONG_TYPE: Code = deny("wrong-type", "A value of the profile has another type than its key takes.");
+    pub const MISSING_KEY: Code = deny(
+        "missing-key",
+        "The profile lacks a key that has no default. The size of the container is one: heap, threads and Python workers are computed from it, and no guess would be right.",
+    );
+    pub const WRONG_TYPE: Code = deny(
+        "wrong-type",
+        "A value of the profile has another type than its key takes. Versions are strings: as a number, 3.10 would be 3.1.",
+    );
     pub const BAD_VALUE: Code =
         deny("bad-value", "A value of the profile has the right type but cannot be what its key means.");
+    pub const DUPLICATE: Code = deny(
+        "duplicate",
+        "The profile says the same thing twice. Where the two differ, nobody could tell which one was meant.",
+    );
+    pub const REQUIRED_VERSION: Code = deny(
+        "required-version",
+        "The profile asks for another version of sparkbake with `required-version`. Older versions may not know its keys, and other versions may encode layers with another recipe.",
+    );
     pub const NOT_YET: Code = deny(
         "not-yet",
         "The key is part of the profile's format, but the work behind it does not exist in this version of sparkbake. It is refused rather than ignored.",
     );
     pub const UNUSED_LINT: Code =
         warn("unused-lint", "An entry of [lints] matches no problem. It may be misspelt, or its reason may be gone.");
-    pub(super) const ALL: &[Code] = &[SYNTAX, UNKNOWN_KEY, WRONG_TYPE, BAD_VALUE, NOT_YET, UNUSED_LINT];
+    pub(super) const ALL: &[Code] =
+        &[SYNTAX, UNKNOWN_KEY, MISSING_KEY, WRONG_TYPE, BAD_VALUE, DUPLICATE, REQUIRED_VERSION, NOT_YET, UNUSED_LINT];
 }
 
 /// Raised by `matrix/`.

@@ -9,7 +9,7 @@ pub mod codes;
 mod render;
 
 pub use codes::Code;
-pub use render::render;
+pub use render::{explain, json, render};
 
 /// How much a problem weighs before `[lints]` and `--deny` have spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

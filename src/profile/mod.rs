@@ -4,7 +4,15 @@
 //! out stay `None` here; choosing for them is [`crate::matrix`]'s, never this room's.
 //! Absent on purpose: reading files. Paths that the profile names are opened at the edge.
 
+mod init;
+mod lints;
+mod parse;
+
 use std::collections::BTreeMap;
+
+pub use init::{Init, init};
+pub use lints::levels;
+pub use parse::parse;
 
 use crate::problem::{At, Level, SourceFile};
 
