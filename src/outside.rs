@@ -173,3 +173,45 @@ impl io::Seek for Range<'_> {
         Ok(self.position)
     }
 }
+
+/// A range of bytes that owns what it is a range of.
+pub struct Slice {
+    of: Box<dyn ReadAt>,
+    start: u64,
+    size: u64,
+}
+
+impl Slice {
+    /// The `size` bytes from `start` on.
+    #[must_use]
+    pub fn new(of: Box<dyn ReadAt>, start: u64, size: u64) -> Self {
+        Self { of, start, size }
+    }
+}
+
+impl ReadAt for Slice {
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = offset.checked_add(buf.len() as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
+        if end > self.size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.of.read_exact_at(buf, self.start + offset)
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+/// Opens what an entry's bytes come from.
+///
+/// # Errors
+/// As [`Blobs`].
+pub fn open(source: &crate::tree::Source, blobs: &dyn Blobs) -> Result<Box<dyn ReadAt>, Error> {
+    use crate::tree::Source;
+    Ok(match source {
+        Source::Bytes(bytes) => Box::new(bytes.clone()),
+        Source::Blob { digest, .. } => blobs.open(digest)?,
+        Source::Member { archive, offset, size } => Box::new(Slice::new(blobs.unpacked(archive)?, *offset, *size)),
+    })
+}

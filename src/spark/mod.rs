@@ -24,7 +24,7 @@ use crate::tree::{BadPath, Entry, ImagePath, Source};
 pub use keys::unknown_keys;
 
 /// The numeric user and group that the application runs as.
-pub const USER: u32 = 10001;
+pub const USER: u32 = 185;
 /// The user's name, for `/etc/passwd` and `/etc/group`.
 pub const USER_NAME: &str = "spark";
 /// The user's home. Java 17 takes `user.home` from `/etc/passwd`, so both have to say this.
