@@ -1,17 +1,15 @@
 //! Lock → store: [`fetch`] downloads what the store lacks, side by side, verified while it is written,
 //! and goes on where an earlier run broke off. [`pin`] learns the digest of files that have none yet.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, Coordinate};
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::net::{Registries, Sink, each};
+use crate::net::{Registries, Sink};
 use crate::outside::{Index, Page, Registry};
 use crate::store::Partial;
+use crate::threads::all;
 use crate::ui::{Transfer, Ui};
 
 #[cfg(test)]
@@ -41,13 +39,13 @@ pub fn fetch(artifacts: &[Artifact], registries: &Registries<'_>, locate: &Locat
     let total = missing.iter().map(|artifact| artifact.size).sum();
     ui.step("Fetching", format_args!("{} files, {}", missing.len(), megabytes(total)));
     let transfer = ui.transfer("Fetching", total);
-    all(&missing, |artifact| one(artifact, registries, locate, &transfer))?;
+    all(&missing, WIDTH, |artifact| one(artifact, registries, locate, &transfer))?;
     Ok(())
 }
 
 /// The artifacts that the store lacks, each digest once.
 fn missing<'a>(artifacts: &'a [Artifact], registries: &Registries<'_>) -> Result<Vec<&'a Artifact>, Error> {
-    let there = all(artifacts, |artifact| registries.store.intact(&artifact.sha256, artifact.size))?;
+    let there = all(artifacts, WIDTH, |artifact| registries.store.intact(&artifact.sha256, artifact.size))?;
     let mut seen = std::collections::BTreeSet::new();
     let mut missing: Vec<&Artifact> =
         artifacts.iter().zip(there).filter(|(a, there)| !there && seen.insert(a.sha256)).map(|(a, _)| a).collect();
@@ -188,7 +186,7 @@ struct Pinned {
 /// promises, and what the network and the disk fail with.
 pub fn pin(pages: &[Page], registries: &Registries<'_>, ui: &Ui) -> Result<Vec<(Digest, u64)>, Error> {
     let transfer = ui.work("Pinning", pages.len() as u64);
-    let pinned = all(pages, |page| {
+    let pinned = all(pages, WIDTH, |page| {
         transfer.doing(page.path.rsplit('/').next().unwrap_or_default());
         let pinned = pin_one(page, registries, ui);
         transfer.advance(1);
@@ -266,33 +264,8 @@ fn sum_of<H: sha2::Digest>(file: &Partial) -> Result<String, Error> {
     Ok(hex::encode(hash.finalize()))
 }
 
-/// Does `work` for every item side by side; results in the items' order, or the first error. After
-/// an error nothing new begins.
-fn all<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R, Error> + Sync) -> Result<Vec<R>, Error> {
-    let results: Vec<Mutex<Option<Result<R, Error>>>> = items.iter().map(|_| Mutex::default()).collect();
-    let failed = AtomicBool::new(false);
-    let indexes: Vec<usize> = (0..items.len()).collect();
-    each(&indexes, WIDTH, |&index| {
-        if failed.load(Ordering::Relaxed) {
-            return;
-        }
-        let result = work(&items[index]);
-        failed.fetch_or(result.is_err(), Ordering::Relaxed);
-        *results[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-    });
-    let mut done = Vec::with_capacity(items.len());
-    for result in results {
-        match result.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(Ok(value)) => done.push(value),
-            Some(Err(error)) => return Err(error),
-            // Left out because a later item failed before this one began.
-            None => {}
-        }
-    }
-    Ok(done)
-}
-
-/// Bytes for people.
-fn megabytes(bytes: u64) -> String {
+/// Bytes for people, in decimal megabytes.
+#[must_use]
+pub fn megabytes(bytes: u64) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }

@@ -44,6 +44,8 @@ pub mod fetch;
 pub mod layout;
 pub mod project;
 pub mod ui;
+pub mod threads;
+pub mod engine;
 
 // The tool.
 pub mod cli;

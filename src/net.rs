@@ -30,7 +30,6 @@ pub(crate) mod tests;
 mod tls;
 
 pub use registries::Registries;
-pub(crate) use registries::each;
 
 use netrc::Netrc;
 

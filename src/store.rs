@@ -31,6 +31,7 @@ use crate::digest::{Digest, HashingReader, HashingWriter};
 use crate::error::Error;
 use crate::outside::{Blobs, ReadAt};
 
+mod care;
 mod pages;
 mod partial;
 #[cfg(test)]
@@ -122,7 +123,10 @@ impl Store {
     ///
     /// # Errors
     /// What `write` fails with, and [`Error::Write`].
-    pub fn put<T>(&self, write: impl FnOnce(&mut dyn Write) -> Result<T, Error>) -> Result<(Digest, u64, T), Error> {
+    pub fn put<T>(
+        &self,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> Result<T, Error>,
+    ) -> Result<(Digest, u64, T), Error> {
         let file = self.temporary()?;
         let mut writer = HashingWriter::new(BufWriter::with_capacity(CHUNK, file));
         let value = write(&mut writer)?;

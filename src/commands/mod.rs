@@ -1,1 +1,214 @@
-//! One file a command.
+//! One file a command. Each reads like its own poster; what several share stands here: the
+//! [`World`], and how problems are weighed and shown.
+
+use std::io::Write;
+
+use crate::cli::{Cli, Color, Command};
+use crate::endpoints::{self, Endpoints};
+use crate::environment::Environment;
+use crate::error::{Error, Failure};
+use crate::net::{Net, Registries};
+use crate::problem::{self, Level, Problem, SourceFile};
+use crate::profile::{self, Profile};
+use crate::project::Project;
+use crate::store::Store;
+use crate::ui::{Colour, Mode, Ui};
+
+mod bake;
+mod build;
+mod cache;
+mod check;
+mod endpoints_command;
+mod explain;
+mod gather;
+mod init;
+mod lock;
+mod output;
+mod plan;
+mod resolve;
+mod sizes;
+mod tree;
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// The user's files are at fault, and every problem has been shown.
+    #[error("problems were shown")]
+    Problems,
+    /// The command line makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The world failed.
+    #[error(transparent)]
+    World(#[from] Error),
+}
+
+/// Everything outside of the user's files, read and opened once.
+#[derive(Debug)]
+pub struct World {
+    /// The process's surroundings.
+    pub environment: Environment,
+    /// The way to standard error.
+    pub ui: Ui,
+    /// Threads that work at once.
+    pub threads: usize,
+    /// Whether the network may not be used.
+    pub offline: bool,
+    /// Whether standard output is coloured.
+    pub colour: bool,
+    /// Whether more is said.
+    pub verbose: bool,
+    /// The content-addressed cache.
+    pub store: Store,
+    endpoints: Endpoints,
+    net: Net,
+}
+
+impl World {
+    fn open(cli: &Cli, environment: Environment) -> Result<Self, Error> {
+        let colour = match cli.global.color {
+            Color::Auto => Colour::Auto,
+            Color::Always => Colour::Always,
+            Color::Never => Colour::Never,
+        };
+        let mode = Mode::decide(&environment, cli.global.quiet);
+        Ok(Self {
+            ui: Ui::new(mode, colour.decide(&environment, environment.stderr_is_terminal)),
+            colour: colour.decide(&environment, environment.stdout_is_terminal),
+            threads: cli.global.jobs.map_or(environment.cores, usize::from),
+            offline: cli.global.offline,
+            verbose: cli.global.verbose,
+            store: Store::open(environment.cache_dir()?, environment.now)?,
+            endpoints: endpoints::discover(&environment),
+            net: Net::new(&environment)?,
+            environment,
+        })
+    }
+
+    /// The registries, each page asked for once.
+    #[must_use]
+    pub fn registries(&self) -> Registries<'_> {
+        Registries::new(&self.endpoints, &self.net, &self.store, self.offline)
+    }
+}
+
+/// Runs the command; the exit code.
+#[must_use]
+pub fn run(cli: &Cli, environment: Environment) -> u8 {
+    let world = match World::open(cli, environment) {
+        Ok(world) => world,
+        Err(error) => {
+            let ui = Ui::new(Mode::Plain, false);
+            return world_failed(&ui, &error);
+        }
+    };
+    let ended = match &cli.command {
+        Command::Init(request) => init::init(request, &world),
+        Command::Lock(request) => lock::lock(request, &world),
+        Command::Check(request) => check::check(request, &world),
+        Command::Tree(request) => tree::tree(request, &world),
+        Command::Plan(request) => plan::plan(request, &world),
+        Command::Build(request) => build::build(request, &world),
+        Command::Explain(request) => explain::explain(request, &world),
+        Command::Endpoints(request) => endpoints_command::endpoints(request, &world),
+        Command::Cache(request) => cache::cache(request, &world),
+    };
+    match ended {
+        Ok(()) => 0,
+        Err(Stop::Problems) => 1,
+        Err(Stop::Usage(text)) => {
+            world.ui.error(text);
+            2
+        }
+        Err(Stop::World(error)) => world_failed(&world.ui, &error),
+    }
+}
+
+/// Says what failed and whether trying again can help.
+fn world_failed(ui: &Ui, error: &Error) -> u8 {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    ui.error(text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect::<String>());
+    if let Error::NoEndpoint { help, .. } = error {
+        ui.note(help);
+    }
+    if error.is_transient() {
+        ui.note("the same command may succeed if it is run again");
+    }
+    3
+}
+
+/// Data, on standard output. A reader that has gone away is nobody's failure.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// A profile that was read, and the problems found on the way.
+pub(super) struct Request {
+    /// Where it stands.
+    pub(super) project: Project,
+    /// What it asks.
+    pub(super) profile: Profile,
+    /// Whether warnings stop.
+    pub(super) deny: bool,
+}
+
+impl Request {
+    fn open(typed: &str, deny: Option<&String>, world: &World) -> Result<Self, Stop> {
+        let project = Project::open(typed, &world.environment.cwd)?;
+        match profile::parse(&project.name, project.source.clone()) {
+            Ok(profile) => Ok(Self { project, profile, deny: deny.is_some() }),
+            Err(problems) => {
+                let weighed: Vec<_> = problems.into_iter().map(|p| (p.code.level, p)).collect();
+                show(&weighed, &project.source, world);
+                Err(Stop::Problems)
+            }
+        }
+    }
+
+    /// The value of a stage, or its problems shown together with those found before.
+    fn settle<T>(&self, stage: Result<T, Failure>, before: &[Problem], world: &World) -> Result<T, Stop> {
+        match stage {
+            Ok(value) => Ok(value),
+            Err(Failure::World(error)) => Err(error.into()),
+            Err(Failure::Problems(problems)) => {
+                let all = before.iter().cloned().chain(problems).collect();
+                // A stage that could not give a value stops, whatever [lints] says.
+                let weighed = self.weigh(all, false);
+                show(&weighed, &self.project.source, world);
+                Err(Stop::Problems)
+            }
+        }
+    }
+
+    /// Shows the problems; stops where one of them is denied. `complete` says that every check ran,
+    /// so that an entry of `[lints]` that matches nothing is one.
+    fn judge(&self, problems: Vec<Problem>, complete: bool, world: &World) -> Result<(), Stop> {
+        let weighed = self.weigh(problems, complete);
+        show(&weighed, &self.project.source, world);
+        if weighed.iter().any(|(level, _)| *level == Level::Deny) { Err(Stop::Problems) } else { Ok(()) }
+    }
+
+    fn weigh(&self, problems: Vec<Problem>, complete: bool) -> Vec<(Level, Problem)> {
+        let mut weighed = profile::levels(problems, &self.profile.lints, self.deny);
+        weighed.retain(|(_, problem)| complete || problem.code != problem::codes::profile::UNUSED_LINT);
+        weighed
+    }
+}
+
+fn show(weighed: &[(Level, Problem)], source: &SourceFile, world: &World) {
+    if weighed.is_empty() {
+        return;
+    }
+    world.ui.text(&problem::render(weighed, source, world.ui.colour()));
+    let count = |level| weighed.iter().filter(|(l, _)| *l == level).count();
+    let (errors, warnings) = (count(Level::Deny), count(Level::Warn));
+    if errors > 0 {
+        world.ui.error(format_args!("{}: {errors} error(s), {warnings} warning(s)", source.name));
+    }
+}

@@ -2,9 +2,8 @@
 //! once in a process.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use url::Url;
 
@@ -14,6 +13,7 @@ use crate::endpoints::{Endpoints, Root};
 use crate::error::Error;
 use crate::outside::{Index, Page, Registry, Served};
 use crate::store::{Kept, Store};
+use crate::threads::each;
 
 /// The most that a page of unknown size may hold, in bytes. Debian's largest index has 60 MB
 /// uncompressed; the largest page of PyPI 30 MB.
@@ -181,24 +181,6 @@ impl Index for Registries<'_> {
         each(pages, self.width, |page| {
             let _ = self.get(page);
         });
-    }
-}
-
-/// Does `work` for every item, on up to `width` threads.
-pub(crate) fn each<T: Sync>(items: &[T], width: usize, work: impl Fn(&T) + Sync) {
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-            work(item);
-        }
-    };
-    match width.min(items.len()) {
-        0 | 1 => worker(),
-        threads => thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(worker);
-            }
-        }),
     }
 }
 

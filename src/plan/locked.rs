@@ -32,7 +32,9 @@ pub struct Contents {
     pub base: Vec<Entry>,
     /// The Java runtime.
     pub java: Vec<Entry>,
-    /// The jars of the untouched PySpark release.
+    /// Spark's `jars/`, where every jar of the class path lies.
+    pub class_directory: Option<ImagePath>,
+    /// The jars of the untouched PySpark release, those of `jars/`'s own directories too.
     pub spark_jars: Vec<Entry>,
     /// PySpark without them.
     pub pyspark: Vec<Entry>,
@@ -66,7 +68,7 @@ pub fn locked(contents: &Contents) -> Result<Vec<LayerPlan>, Error> {
 /// # Errors
 /// [`Error::Archive`] where a jar's name cannot be a file's.
 pub fn jars(contents: &Contents) -> Result<(Vec<Vec<Entry>>, Vec<Entry>), Error> {
-    let Some(directory) = contents.spark_jars.first().and_then(|entry| entry.path.parent()) else {
+    let Some(directory) = &contents.class_directory else {
         return Ok((Vec::new(), Vec::new()));
     };
     let entry = |jar: &Jar| -> Result<Entry, Error> {
@@ -134,7 +136,8 @@ mod tests {
     fn an_override_stays_in_its_predecessors_layer_and_a_new_jar_changes_none() {
         let spark_jars = [("a-1.jar", 60), ("b-1.jar", 50), ("c-1.jar", 40), ("d-1.jar", 30)];
         let spark_jars: Vec<Entry> = spark_jars.iter().map(|(name, mib)| shipped(name, *mib)).collect();
-        let plain = Contents { spark_jars, ..Contents::default() };
+        let class_directory = ImagePath::new("opt/jars").ok();
+        let plain = Contents { class_directory, spark_jars, ..Contents::default() };
         let (layers, added) = jars(&plain).unwrap();
         assert_eq!(names(&layers), [["a-1.jar", "d-1.jar"], ["b-1.jar", "c-1.jar"]]);
         assert_eq!(added, []);

@@ -13,8 +13,10 @@ use crate::image::Runtime;
 use crate::tree::{Entry, ImagePath, Kind};
 
 mod locked;
+mod own;
 
 pub use locked::{Contents, Jar, jars, locked};
+pub use own::{own, runtime};
 
 /// One layer to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -207,7 +207,15 @@ pub mod maven {
         "maven-missing-parent",
         "A POM inherits from, or imports, a POM that the repository does not have. Its dependencies cannot be known, and Maven refuses it too.",
     );
-    pub(super) const ALL: &[Code] = &[MOVING, CONFLICT, PARENT];
+    pub const UNKNOWN_JAR: Code = deny(
+        "maven-unknown-jar",
+        "The profile asks for a jar that is no coordinate, or without a version where the matrix knows none.",
+    );
+    pub const NOTHING_TO_OVERRIDE: Code = deny(
+        "nothing-to-override",
+        "[maven] override replaces a jar that Spark ships. It ships none of this name, so there is nothing to replace.",
+    );
+    pub(super) const ALL: &[Code] = &[MOVING, CONFLICT, PARENT, UNKNOWN_JAR, NOTHING_TO_OVERRIDE];
 }
 
 /// Raised by `lock/`.
@@ -218,7 +226,11 @@ pub mod lock {
         "stale-lock",
         "The lockfile was made from other values than the profile has now. The build would not be the one that was locked.",
     );
-    pub(super) const ALL: &[Code] = &[STALE];
+    pub const MISSING: Code = deny(
+        "no-lock",
+        "There is no lockfile, and the command may not write one (`--locked`, `lock --check`). Commit the lockfile, so that everybody builds the same image.",
+    );
+    pub(super) const ALL: &[Code] = &[STALE, MISSING];
 }
 
 /// Raised by `memory/`.
@@ -289,7 +301,10 @@ pub mod app {
     use super::{Code, deny};
 
     pub const UNREADABLE_FILE: Code = deny("unreadable-file", "A file that the profile names cannot be read.");
-    pub const CANNOT_COPY: Code = deny("cannot-copy", "What [[app.copy]] names cannot become a layer: it is absent, holds nothing, or holds something that an image cannot.");
+    pub const CANNOT_COPY: Code = deny(
+        "cannot-copy",
+        "What [[app.copy]] names cannot become a layer: it is absent, holds nothing, or holds something that an image cannot.",
+    );
     pub(super) const ALL: &[Code] = &[UNREADABLE_FILE, CANNOT_COPY];
 }
 

@@ -1,0 +1,97 @@
+//! `plan`: the image as a value. Nothing is rendered; what the store knows is read.
+
+use std::fmt::Write as _;
+
+use crate::artifact::Coordinate;
+use crate::cli;
+use crate::lock::Lock;
+use crate::memory::{self, MemoryPlan};
+use crate::plan::{self, Outline, Plan};
+use crate::project;
+use crate::spark::Settings;
+use crate::tree::{Entry, Kind};
+
+use super::gather::gather;
+use super::resolve::fetch;
+use super::sizes::{settings, sizes};
+use super::{Request, Stop, World, lock, say};
+
+/// Width of the memory bar in cells; with its indent it fits 80 columns.
+const BAR: usize = 74;
+
+pub(super) fn plan(command: &cli::Plan, world: &World) -> Result<(), Stop> {
+    let request = Request::open(&command.profile, None, world)?;
+    let profile = &request.profile;
+    let own = request.settle(request.project.own_files(profile, &world.store), &[], world)?;
+    let lock = request.settle(lock::current(&request, request.project.lock()?, &own), &[], world)?;
+    let copied = request.settle(project::copies(&request.project, profile, &world.store), &[], world)?;
+    let coordinates: Vec<Coordinate> = lock.artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
+    for (_, size) in sizes(&command.size, profile)? {
+        let memory = request.settle(memory::plan(profile, &size, &lock.stack).map_err(Into::into), &[], world)?;
+        let settings = request.settle(settings(profile, &lock.stack, &memory, &coordinates), &[], world)?;
+        let own_parts = plan::own(&lock, &settings, &copied.layers)?;
+        if command.json {
+            fetch(&lock.artifacts, &world.registries(), world)?;
+            let gathered = gather(profile, &lock.stack, &lock.artifacts, &own, lock.epoch, world);
+            let gathered = request.settle(gathered, &[], world)?;
+            let (mut layers, outline) = plan::compose(&Outline::default(), plan::locked(&gathered.contents)?)?;
+            layers.extend(plan::compose(&outline, own_parts)?.0);
+            let whole = Plan { layers, runtime: plan::runtime(profile, &settings) };
+            let text = serde_json::to_string_pretty(&whole)
+                .map_err(|error| crate::error::Error::archive("the plan", error))?;
+            say(&format!("{text}\n"));
+        } else {
+            say(&text(&request, &lock, &memory, &settings, &own_parts));
+        }
+        request.judge(settings.warnings, false, world)?;
+    }
+    Ok(())
+}
+
+fn text(request: &Request, lock: &Lock, memory: &MemoryPlan, settings: &Settings, own: &[plan::LayerPlan]) -> String {
+    let mut out = String::new();
+    let stack = &lock.stack;
+    let _ = writeln!(
+        out,
+        "{}: Spark {}, Scala {}, Hadoop {}, Java {}, Python {}, {}",
+        request.project.name, stack.spark, stack.scala, stack.hadoop, stack.java, stack.python, stack.debian
+    );
+    let _ = writeln!(out, "\nLayers");
+    for layer in &lock.layers {
+        let _ =
+            writeln!(out, "  {:<16} {:>10}  {}", layer.name, crate::fetch::megabytes(layer.size), layer.digest.short());
+    }
+    for part in own {
+        let bytes: u64 = part.entries.iter().map(size).sum();
+        let _ = writeln!(
+            out,
+            "  {:<16} {:>7} KiB  {} files, from your own files and size",
+            part.name,
+            bytes.div_ceil(1024),
+            part.entries.iter().filter(|e| e.kind != Kind::Directory).count()
+        );
+    }
+    let _ = writeln!(out, "\nMemory\n{}", memory::table(memory));
+    for line in memory::bar(memory, BAR).lines() {
+        let _ = writeln!(out, "  {line}");
+    }
+    for note in &memory.notes {
+        let _ = writeln!(out, "  {note}");
+    }
+    let _ = writeln!(out, "\nSettings");
+    for setting in &settings.defaults {
+        let _ = writeln!(out, "  {} {}\n      {}", setting.key, setting.value, setting.why);
+    }
+    let _ = writeln!(out, "\nEnvironment");
+    for (name, value) in &settings.environment {
+        let _ = writeln!(out, "  {name}={value}");
+    }
+    out
+}
+
+fn size(entry: &Entry) -> u64 {
+    match &entry.kind {
+        Kind::File(source) => source.size(),
+        _ => 0,
+    }
+}

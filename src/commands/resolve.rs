@@ -1,0 +1,305 @@
+//! Profile → stack and artifacts: the matrix chooses, the three wings resolve, digests are pinned.
+
+use crate::artifact::{Artifact, Coordinate};
+use crate::debian;
+use crate::debian::keyring::Keyring;
+use crate::endpoints;
+use crate::error::{Error, Failure};
+use crate::fetch;
+use crate::lock::LockedRelease;
+use crate::matrix::{self, Stack};
+use crate::maven::{self, Exclusion, Platform, Root, bundled, place};
+use crate::net::Registries;
+use crate::outside::{Index, Page, ReadAt, Registry, Slice};
+use crate::problem::{Problem, codes};
+use crate::profile::{Located, Profile};
+use crate::project::{self, OwnFiles};
+use crate::pypi;
+use crate::tree::MemberKind;
+
+use super::{World, gather};
+
+/// What the profile comes down to.
+pub(super) struct Resolved {
+    /// The chosen row.
+    pub(super) stack: Stack,
+    /// Every file, in the store already.
+    pub(super) artifacts: Vec<Artifact>,
+    /// The Debian indexes that were believed.
+    pub(super) releases: Vec<LockedRelease>,
+    /// Findings that stop nothing by themselves.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Chooses, resolves, pins and fetches.
+pub(super) fn resolve(profile: &Profile, own: &OwnFiles, world: &World) -> Result<Resolved, Failure> {
+    let selection = matrix::select(profile)?;
+    let stack = selection.stack;
+    let mut problems = selection.warnings;
+    let registries = world.registries();
+    world.ui.step(
+        "Resolving",
+        format_args!("Spark {} on Java {}, Python {}, {}", stack.spark, stack.java, stack.python, stack.debian),
+    );
+
+    let debian = debian::resolve(&debian_request(profile, &stack, own, world)?, &registries)?;
+    problems.extend(debian.warnings);
+    let pyspark = pypi::pyspark::artifact(&stack.spark, &registries)?;
+    fetch(std::slice::from_ref(&pyspark), &registries, world)?;
+    let sdist = gather::sdist(&pyspark, world)?;
+    let shipped = pypi::pyspark::bundled_jars(&sdist);
+
+    let wheels = pypi::resolve::resolve(
+        &python_request(profile, &stack, &sdist.requires, &debian.python, own, world)?,
+        &registries,
+    )?;
+    if world.endpoints.get(Registry::Maven).is_err() {
+        suggest_maven(&pyspark, &sdist, world);
+    }
+    let jdk = java_version(&stack, &debian.artifacts);
+    let (jars, more) = jars(profile, &stack, &jdk, &shipped, &registries, world)?;
+    problems.extend(more);
+
+    let mut artifacts = debian.artifacts;
+    artifacts.push(pyspark);
+    artifacts.extend(wheels);
+    artifacts.extend(jars);
+    artifacts.sort_by_key(|artifact| artifact.coordinate.to_string());
+    let coordinates: Vec<Coordinate> = artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
+    problems.extend(matrix::check(profile, &stack, &coordinates));
+    fetch(&artifacts, &registries, world)?;
+    let releases = debian.releases.into_iter();
+    let releases = releases.map(|r| LockedRelease { suite: r.suite, date: r.date, keys: r.keys }).collect();
+    Ok(Resolved { stack, artifacts, releases, problems })
+}
+
+/// Brings artifacts into the store; Python distributions are found again by name and digest.
+pub(super) fn fetch(artifacts: &[Artifact], registries: &Registries<'_>, world: &World) -> Result<(), Error> {
+    let locate = |artifact: &Artifact| -> Result<Vec<Page>, Error> {
+        let Coordinate::Pypi { name, .. } = &artifact.coordinate else { return Ok(Vec::new()) };
+        let Some(served) = registries.get(&pypi::index::page(name))? else { return Ok(Vec::new()) };
+        let url = pypi::index::find(&served, &artifact.file, &artifact.sha256)?;
+        Ok(url.into_iter().map(|url| Page::new(Registry::Pypi, url)).collect())
+    };
+    fetch::fetch(artifacts, registries, &locate, &world.ui)
+}
+
+fn debian_request(profile: &Profile, stack: &Stack, own: &OwnFiles, world: &World) -> Result<debian::Request, Failure> {
+    let files = project::keyrings(|path| world.environment.system(path));
+    let extra: Vec<_> = profile
+        .debian
+        .keys
+        .iter()
+        .filter_map(|path| Some((path.at.clone(), own.small.get(&path.value)?.clone())))
+        .collect();
+    Ok(debian::Request {
+        suite: stack.debian.clone(),
+        arch: "amd64".to_owned(),
+        security: profile.debian.security.as_ref().is_none_or(|security| security.value),
+        java: stack.java.clone(),
+        packages: profile.debian.packages.clone(),
+        pins: profile.debian.pins.clone(),
+        keyring: Keyring::read(&files, &extra)?,
+        now: world.environment.now,
+    })
+}
+
+fn python_request(
+    profile: &Profile,
+    stack: &Stack,
+    requires: &[String],
+    python_full: &str,
+    own: &OwnFiles,
+    world: &World,
+) -> Result<pypi::resolve::Request, Failure> {
+    let mut files = Vec::new();
+    for path in &profile.python.files {
+        let Some((digest, size)) = own.stored.get(&path.value) else { continue };
+        let bytes = crate::outside::Blobs::open(&world.store, digest)?;
+        files.push(pypi::resolve::OwnWheel {
+            at: path.at.clone(),
+            file: path.value.rsplit('/').next().unwrap_or(&path.value).to_owned(),
+            size: *size,
+            sha256: *digest,
+            metadata: pypi::wheel::metadata_of(bytes.as_ref(), &path.value)?,
+        });
+    }
+    let glibc = pypi::tags::glibc(&stack.debian)
+        .ok_or_else(|| Error::archive(&stack.debian, "the C library of this suite is not known"))?;
+    Ok(pypi::resolve::Request {
+        requirements: profile.python.requirements.clone(),
+        pyspark: stack.spark.clone(),
+        pyspark_requires: requires.to_vec(),
+        python_full: python_full.to_owned(),
+        glibc,
+        arch: "x86_64".to_owned(),
+        files,
+    })
+}
+
+/// Java's full version, from the package that brings it: `17.0.19+10-1~deb12u2` is 17.0.19.
+fn java_version(stack: &Stack, artifacts: &[Artifact]) -> String {
+    let package = format!("openjdk-{}-jre-headless", stack.java);
+    let found = artifacts.iter().find(|artifact| artifact.coordinate.name() == package);
+    let version =
+        found.map_or(stack.java.as_str(), |artifact| debian::version::upstream(artifact.coordinate.version()));
+    version.split(['+', '~', '-']).next().unwrap_or(version).to_owned()
+}
+
+/// Where no tool of the user's names a Maven repository, the one that `spark-submit --packages` would use.
+fn suggest_maven(pyspark: &Artifact, sdist: &pypi::sdist::Sdist, world: &World) {
+    let ivy = sdist.members.iter().find(|member| {
+        let name = member.path.name();
+        name.starts_with("ivy-") && std::path::Path::new(name).extension().is_some_and(|e| e == "jar")
+    });
+    let Some(MemberKind::File { offset, size, .. }) = ivy.map(|member| &member.kind) else { return };
+    let Ok(spool) = crate::outside::Blobs::unpacked(&world.store, &pyspark.sha256) else { return };
+    let jar: Box<dyn ReadAt> = Box::new(Slice::new(spool, *offset, *size));
+    if let Some(root) = endpoints::maven_from_ivy(jar.as_ref()) {
+        world.endpoints.suggest_maven(root);
+    }
+}
+
+type Jars = (Vec<Artifact>, Vec<Problem>);
+
+/// The jars beside and instead of Spark's.
+fn jars(
+    profile: &Profile,
+    stack: &Stack,
+    jdk: &str,
+    shipped: &[String],
+    registries: &Registries<'_>,
+    world: &World,
+) -> Result<Jars, Failure> {
+    let shipped: Vec<bundled::Bundled> = shipped.iter().filter_map(|file| bundled::Bundled::parse(file)).collect();
+    let mut problems = Vec::new();
+    let roots = roots(profile, stack, registries, &mut problems)?;
+    let instead = overrides(profile, stack, &shipped, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    if roots.is_empty() && instead.is_empty() {
+        return Ok((Vec::new(), problems));
+    }
+    let exclude: Vec<Exclusion> = profile.maven.exclude.iter().filter_map(|text| exclusion(text)).collect();
+    let platform = Platform { jdk: jdk.to_owned(), arch: "amd64".to_owned() };
+    let resolution = maven::resolve(&roots, &platform, &exclude, registries)?;
+    for (pom, reason) in &resolution.ignored {
+        world
+            .ui
+            .warn(format_args!("{pom} is not a POM and counts as one without dependencies, as for Maven: {reason}"));
+    }
+    let subtracted = bundled::subtract(resolution.chosen, &shipped);
+    if world.verbose {
+        for replaced in &subtracted.replaced {
+            world.ui.note(format_args!(
+                "{}: wanted {}, Spark's own {} wins",
+                replaced.coordinate.name(),
+                replaced.wanted,
+                replaced.got
+            ));
+        }
+    }
+    let mut wanted: Vec<(Coordinate, Vec<String>)> =
+        subtracted.kept.into_iter().map(|chosen| (chosen.coordinate, chosen.via)).collect();
+    wanted.extend(instead);
+    let pages: Option<Vec<Page>> =
+        wanted.iter().map(|(c, _)| place::file(c).map(|path| Page::new(Registry::Maven, path))).collect();
+    let pages = pages.ok_or_else(|| Error::archive("Maven", "a chosen coordinate has no place in a repository"))?;
+    let pinned = fetch::pin(&pages, registries, &world.ui)?;
+    let artifacts = wanted.into_iter().zip(pinned).map(|((coordinate, via), (sha256, size))| {
+        let file = place::file_name(&coordinate).unwrap_or_default();
+        Artifact { coordinate, file, size, sha256, via }
+    });
+    Ok((artifacts.collect(), problems))
+}
+
+fn exclusion(text: &Located<String>) -> Option<Exclusion> {
+    let (group, artifact) = text.value.split_once(':')?;
+    Some(Exclusion { group: group.to_owned(), artifact: artifact.to_owned() })
+}
+
+/// `[maven] jars` with every version; one without is the matrix's, the first that the registry has.
+fn roots(
+    profile: &Profile,
+    stack: &Stack,
+    registries: &Registries<'_>,
+    problems: &mut Vec<Problem>,
+) -> Result<Vec<Root>, Error> {
+    let mut roots = Vec::new();
+    for jar in &profile.maven.jars {
+        let requested = match maven::parse_request(&jar.value) {
+            Ok(requested) => requested,
+            Err(reason) => {
+                problems.push(Problem::new(codes::maven::UNKNOWN_JAR, reason).at(&jar.at, "asked for here"));
+                continue;
+            }
+        };
+        let (group, artifact) = (&requested.group, &requested.artifact);
+        let version = match &requested.version {
+            Some(version) => Some(version.clone()),
+            None => published(group, artifact, &matrix::jar_versions(stack, group, artifact), registries)?,
+        };
+        let Some(version) = version else {
+            let message = format!("no version of `{group}:{artifact}` for Spark {} is known", stack.spark);
+            let problem = Problem::new(codes::maven::UNKNOWN_JAR, message).at(&jar.at, "a version is needed here");
+            problems.push(problem.help(format!("write it: \"{group}:{artifact}:VERSION\"")));
+            continue;
+        };
+        let coordinate = Coordinate::Maven {
+            group: requested.group,
+            artifact: requested.artifact,
+            version,
+            extension: requested.extension,
+            classifier: requested.classifier,
+        };
+        roots.push(Root { coordinate, at: jar.at.clone() });
+    }
+    Ok(roots)
+}
+
+/// The first of the versions whose POM the registry has.
+fn published(
+    group: &str,
+    artifact: &str,
+    versions: &[String],
+    index: &Registries<'_>,
+) -> Result<Option<String>, Error> {
+    for version in versions {
+        let Some(path) = place::pom(group, artifact, version) else { continue };
+        if index.get(&Page::new(Registry::Maven, path))?.is_some() {
+            return Ok(Some(version.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// `[maven] override`, and Hadoop's client jars where another Hadoop than Spark's is asked for.
+fn overrides(
+    profile: &Profile,
+    stack: &Stack,
+    shipped: &[bundled::Bundled],
+    problems: &mut Vec<Problem>,
+) -> Vec<(Coordinate, Vec<String>)> {
+    let mut all = Vec::new();
+    for (name, version) in &profile.maven.overrides {
+        let Some((group, artifact)) = name.value.split_once(':') else { continue };
+        if shipped.iter().any(|jar| jar.artifact == artifact) {
+            all.push((
+                Coordinate::jar(group, artifact, &version.value),
+                vec![format!("maven.override.{}", name.value)],
+            ));
+        } else {
+            let message = format!("Spark {} ships no `{artifact}` that could be replaced", stack.spark);
+            let problem = Problem::new(codes::maven::NOTHING_TO_OVERRIDE, message).at(&name.at, "named here");
+            problems.push(
+                problem.help(format!("to add it, write \"{}:{}\" into `[maven] jars`", name.value, version.value)),
+            );
+        }
+    }
+    let other = |jar: &&bundled::Bundled| jar.artifact.starts_with("hadoop-") && jar.version != stack.hadoop;
+    for jar in shipped.iter().filter(other).filter(|jar| jar.artifact != "hadoop-shaded-guava") {
+        all.push((Coordinate::jar("org.apache.hadoop", &jar.artifact, &stack.hadoop), vec!["stack.hadoop".to_owned()]));
+    }
+    all
+}

@@ -1,0 +1,92 @@
+//! The sizes of an image: the profile's own, its named ones, or one from the command line.
+
+use crate::artifact::Coordinate;
+use crate::cli::SizeChoice;
+use crate::error::Failure;
+use crate::matrix::{self, Stack};
+use crate::memory::MemoryPlan;
+use crate::problem::At;
+use crate::profile::{Located, Profile, Size};
+use crate::spark::{self, RuleSetting, Settings};
+
+use super::Stop;
+
+/// The sizes asked for, each with its suffix of the image's name: empty for the profile's own.
+pub(super) fn sizes(choice: &SizeChoice, profile: &Profile) -> Result<Vec<(String, Size)>, Stop> {
+    let own = &profile.target.size;
+    if choice.cpu.is_some() || choice.memory.is_some() {
+        let number = |text: &Option<String>, own: &Located<u32>, flag: &str| match text {
+            None => Ok(own.clone()),
+            Some(text) => milli(text)
+                .map(|value| Located { value, at: At::default() })
+                .ok_or_else(|| Stop::Usage(format!("--{flag} is `{text}`; it must be a number such as 2 or 3.5"))),
+        };
+        let cpu_milli = number(&choice.cpu, &own.cpu_milli, "cpu")?;
+        let memory_milli_gb = number(&choice.memory, &own.memory_milli_gb, "memory")?;
+        return Ok(vec![(String::new(), Size { cpu_milli, memory_milli_gb, sku: own.sku })]);
+    }
+    if choice.size.is_empty() {
+        return Ok(vec![(String::new(), own.clone())]);
+    }
+    let named = |name: &String| match profile.target.sizes.get(name) {
+        Some(size) => Ok((format!("-{name}"), size.clone())),
+        None => {
+            let known: Vec<&str> = profile.target.sizes.keys().map(String::as_str).collect();
+            let known =
+                if known.is_empty() { "it names none".to_owned() } else { format!("it names {}", known.join(", ")) };
+            Err(Stop::Usage(format!("the profile has no size `{name}` in [target.aci] sizes; {known}")))
+        }
+    };
+    choice.size.iter().map(named).collect()
+}
+
+/// A decimal number with at most three decimals, in thousandths.
+pub(super) fn milli(text: &str) -> Option<u32> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || part.len() > 3 || !digits(whole) || !digits(part) {
+        return None;
+    }
+    let part: u32 = format!("{part:0<3}").parse().ok()?;
+    whole.parse::<u32>().ok()?.checked_mul(1000)?.checked_add(part)
+}
+
+/// Spark's settings for a size, with those that the matrix's rules ask for.
+pub(super) fn settings(
+    profile: &Profile,
+    stack: &Stack,
+    memory: &MemoryPlan,
+    resolved: &[Coordinate],
+) -> Result<Settings, Failure> {
+    let rules = matrix::settings(stack, resolved).into_iter().map(|setting| RuleSetting {
+        key: setting.key.to_owned(),
+        value: setting.value.to_owned(),
+        rule: setting.rule.to_owned(),
+        reason: setting.reason.to_owned(),
+        source: setting.source.join(", "),
+    });
+    Ok(spark::settings(profile, stack, memory, &rules.collect::<Vec<_>>())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::milli;
+
+    #[test]
+    fn decimals_are_thousandths() {
+        for (text, expected) in [
+            ("2", Some(2000)),
+            ("3.5", Some(3500)),
+            ("0.125", Some(125)),
+            ("1.", Some(1000)),
+            ("", None),
+            (".5", None),
+            ("1.0005", None),
+            ("-1", None),
+            ("4e3", None),
+            ("9999999", None),
+        ] {
+            assert_eq!(milli(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `tree`: what is in the lock, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::artifact::Artifact;
+use crate::cli;
+use crate::lock::Lock;
+
+use super::{Request, Stop, World, say};
+
+pub(super) fn tree(command: &cli::Tree, world: &World) -> Result<(), Stop> {
+    let mut found = false;
+    for typed in &command.profiles.profiles {
+        let request = Request::open(typed, None, world)?;
+        let missing = || Stop::Usage(format!("{typed} has no lock yet: sparkbake lock {typed}"));
+        let lock = request.project.lock()?.ok_or_else(missing)?;
+        let shown = match &command.invert {
+            None => forward(&request.project.name, &lock),
+            Some(name) => inverted(&request.project.name, &lock, name),
+        };
+        found |= !shown.is_empty();
+        say(&shown);
+    }
+    match &command.invert {
+        Some(name) if !found => Err(Stop::Usage(format!("no lock given holds `{name}`"))),
+        _ => Ok(()),
+    }
+}
+
+/// Who is here because of whom, by the first reason of each.
+fn forward(profile: &str, lock: &Lock) -> String {
+    let mut below: BTreeMap<&str, Vec<&Artifact>> = BTreeMap::new();
+    let names: BTreeSet<String> = lock.artifacts.iter().map(|artifact| artifact.coordinate.name()).collect();
+    for artifact in &lock.artifacts {
+        if let Some(via) = artifact.via.first() {
+            below.entry(via).or_default().push(artifact);
+        }
+    }
+    let mut out = format!("{profile}\n");
+    let mut seen = BTreeSet::new();
+    let roots: Vec<&&str> = below.keys().filter(|via| !names.contains(**via)).collect();
+    for (i, via) in roots.iter().enumerate() {
+        let last = i + 1 == roots.len();
+        let _ = writeln!(out, "{}{via}", if last { "└── " } else { "├── " });
+        branch(&mut out, via, &below, if last { "    " } else { "│   " }, &mut seen);
+    }
+    out
+}
+
+fn branch<'a>(
+    out: &mut String,
+    via: &'a str,
+    below: &BTreeMap<&'a str, Vec<&'a Artifact>>,
+    indent: &str,
+    seen: &mut BTreeSet<String>,
+) {
+    let children = below.get(via).map(Vec::as_slice).unwrap_or_default();
+    for (i, artifact) in children.iter().enumerate() {
+        let last = i + 1 == children.len();
+        let name = artifact.coordinate.name();
+        let _ = writeln!(out, "{indent}{}{name} {}", if last { "└── " } else { "├── " }, artifact.coordinate.version());
+        if seen.insert(artifact.coordinate.to_string()) {
+            let next = below.get_key_value(name.as_str()).map(|(key, _)| *key);
+            if let Some(next) = next {
+                branch(out, next, below, &format!("{indent}{}", if last { "    " } else { "│   " }), seen);
+            }
+        }
+    }
+}
+
+/// The artifacts of that name, and every way from them to the profile's own words.
+fn inverted(profile: &str, lock: &Lock, name: &str) -> String {
+    let mut out = String::new();
+    for artifact in lock.artifacts.iter().filter(|artifact| is_named(artifact, name)) {
+        let _ = writeln!(out, "{} {} ({profile})", artifact.coordinate.name(), artifact.coordinate.version());
+        reasons(&mut out, artifact, lock, "", &mut BTreeSet::new());
+    }
+    out
+}
+
+fn is_named(artifact: &Artifact, name: &str) -> bool {
+    let own = artifact.coordinate.name();
+    own == name || own.rsplit(':').next() == Some(name)
+}
+
+fn reasons(out: &mut String, artifact: &Artifact, lock: &Lock, indent: &str, above: &mut BTreeSet<String>) {
+    if !above.insert(artifact.coordinate.name()) {
+        return;
+    }
+    for (i, via) in artifact.via.iter().enumerate() {
+        let last = i + 1 == artifact.via.len();
+        let version = lock.version_of(via).map(|version| format!(" {version}")).unwrap_or_default();
+        let _ = writeln!(out, "{indent}{}{via}{version}", if last { "└── " } else { "├── " });
+        let below = format!("{indent}{}", if last { "    " } else { "│   " });
+        if let Some(parent) = lock.artifacts.iter().find(|other| other.coordinate.name() == *via) {
+            reasons(out, parent, lock, &below, above);
+        }
+    }
+    above.remove(&artifact.coordinate.name());
+}
