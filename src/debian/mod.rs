@@ -11,6 +11,7 @@ pub mod keyring;
 pub mod packages;
 pub mod release;
 pub mod resolve;
+pub mod root;
 pub mod universe;
 pub mod version;
 
