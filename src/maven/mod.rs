@@ -4,6 +4,7 @@
 //! [`Resolution`]. Absent on purpose: downloads, snapshots, repositories that POMs name.
 
 mod activation;
+pub mod bundled;
 mod effective;
 pub mod place;
 mod pom;

@@ -156,7 +156,15 @@ pub mod debian {
         "unused-pin",
         "A Debian pin names a package that is not in the image. It may be misspelt, or no longer needed.",
     );
-    pub(super) const ALL: &[Code] = &[
+    pub const UNKNOWN_SCRIPT: Code = deny(
+        "unknown-maintainer-script",
+        "A Debian package has a maintainer script whose effect sparkbake does not know. It runs no script of the image, so what the script would have done is missing.",
+    );
+    pub const CHANGED_SCRIPT: Code = warn(
+        "changed-maintainer-script",
+        "A maintainer script of a Debian package is another one than the one whose effect was written down. Nearly always a word of it changed in a point release.",
+    );
+    pub(super) const ALL: &[Code] = &[UNKNOWN_SCRIPT, CHANGED_SCRIPT, 
         BAD_KEY,
         UNKNOWN_SUITE,
         NO_JAVA,
