@@ -3,6 +3,8 @@
 //! For a transitive artifact Spark's copy wins, as it does at run time, whatever its version; the
 //! classpath's verification judges the result. A jar that the profile names stays.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::Chosen;
@@ -24,7 +26,18 @@ pub struct Bundled {
 
 /// Classifiers that Spark's jars have, so that they are told from a version's qualifier.
 const CLASSIFIERS: &[&str] = &[
-    "-linux-x86_64", "-linux-aarch_64", "-linux-riscv64", "-osx-x86_64", "-osx-aarch_64", "-windows-x86_64", "-core", "-nohive", "-shaded-protobuf", "-hadoop3", "-jdk8", "-tests",
+    "-linux-x86_64",
+    "-linux-aarch_64",
+    "-linux-riscv64",
+    "-osx-x86_64",
+    "-osx-aarch_64",
+    "-windows-x86_64",
+    "-core",
+    "-nohive",
+    "-shaded-protobuf",
+    "-hadoop3",
+    "-jdk8",
+    "-tests",
 ];
 
 impl Bundled {
@@ -40,7 +53,8 @@ impl Bundled {
             // `log4j-1.2-api-2.20.0`: what looks like a version and is followed by a word is none.
             let next = rest.get(head.len() + 1..).unwrap_or_default();
             let word = next.split('-').next().unwrap_or_default();
-            let follows = next.split('-').any(|part| part.starts_with(|c: char| c.is_ascii_digit()) && part.contains('.'));
+            let follows =
+                next.split('-').any(|part| part.starts_with(|c: char| c.is_ascii_digit()) && part.contains('.'));
             head.starts_with(|c: char| c.is_ascii_digit()) && (word.is_empty() || !follows)
         };
         let at = starts.into_iter().find(begins)?;
@@ -125,7 +139,24 @@ pub fn subtract(chosen: Vec<Chosen>, bundled: &[Bundled]) -> Result<Subtracted, 
             _ => subtracted.kept.push(one),
         }
     }
+    prune(&mut subtracted.kept);
     Ok(subtracted)
+}
+
+/// Drops what only replaced artifacts asked for: Spark's copy of one comes with what Spark's
+/// distribution gives it, and brings nothing of its own.
+fn prune(kept: &mut Vec<Chosen>) {
+    loop {
+        let names: BTreeSet<String> = kept.iter().map(|one| one.coordinate.name()).collect();
+        let before = kept.len();
+        kept.retain_mut(|one| {
+            one.via.retain(|via| via == "maven.jars" || names.contains(via));
+            !one.via.is_empty()
+        });
+        if kept.len() == before {
+            return;
+        }
+    }
 }
 
 fn shaded<'a>(artifact: &str, bundled: &'a [Bundled], facts: &Facts) -> Option<&'a Bundled> {
@@ -146,7 +177,10 @@ mod tests {
         for (file, expected) in [
             ("jackson-core-asl-1.9.13.jar", "jackson-core-asl 1.9.13 "),
             ("spark-core_2.12-3.5.9.jar", "spark-core_2.12 3.5.9 "),
-            ("netty-transport-native-epoll-4.1.96.Final-linux-x86_64.jar", "netty-transport-native-epoll 4.1.96.Final linux-x86_64"),
+            (
+                "netty-transport-native-epoll-4.1.96.Final-linux-x86_64.jar",
+                "netty-transport-native-epoll 4.1.96.Final linux-x86_64",
+            ),
             ("netty-transport-native-epoll-4.1.96.Final.jar", "netty-transport-native-epoll 4.1.96.Final "),
             ("log4j-1.2-api-2.20.0.jar", "log4j-1.2-api 2.20.0 "),
             ("JTransforms-3.1.jar", "JTransforms 3.1 "),
@@ -187,6 +221,8 @@ mod tests {
             chosen("org.apache.hadoop:hadoop-common:3.3.4", "org.apache.hadoop:hadoop-azure"),
             chosen("com.google.code.gson:gson:2.9.0", "maven.jars"),
             chosen("org.example:parent:pom:1", "org.apache.hadoop:hadoop-azure"),
+            chosen("org.example:of-guava:1", "com.google.guava:guava"),
+            chosen("org.example:further:1", "org.example:of-guava"),
         ];
         let Subtracted { kept, replaced } = subtract(closure, &bundled).unwrap();
         let kept: Vec<String> = kept.iter().map(|one| one.coordinate.to_string()).collect();

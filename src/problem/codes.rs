@@ -164,7 +164,9 @@ pub mod debian {
         "changed-maintainer-script",
         "A maintainer script of a Debian package is another one than the one whose effect was written down. Nearly always a word of it changed in a point release.",
     );
-    pub(super) const ALL: &[Code] = &[UNKNOWN_SCRIPT, CHANGED_SCRIPT, 
+    pub(super) const ALL: &[Code] = &[
+        UNKNOWN_SCRIPT,
+        CHANGED_SCRIPT,
         BAD_KEY,
         UNKNOWN_SUITE,
         NO_JAVA,

@@ -194,7 +194,7 @@ end_app() {
 
 forward() {
     signalled=1
-    kill -s "$1" "$app" 2>/dev/null
+    if [ -n "$app" ]; then kill -s "$1" "$app" 2>/dev/null; else early=$1; fi
 }
 
 # code: the application's own. A signal ends `wait` early, and then it has to be asked again; 127 then
@@ -227,27 +227,31 @@ check_dirs
 read_killed
 first=$killed
 
-# The shell gives a background child no standard input and ignored signals: both are given back.
-exec 3<&0
-env --default-signal=INT,QUIT "$@" <&3 3<&- &
-app=$!
-exec 3<&-
+# Signals are caught before there is an application to end on them; one that comes early waits for it.
+app= early=
 for name in TERM HUP QUIT USR1 USR2; do
     # shellcheck disable=SC2064
     trap "forward $name" "$name"
 done
 # A terminal sends its interrupt to the application itself.
 if [ -t 0 ]; then trap 'signalled=1' INT; else trap 'forward INT' INT; fi
+# The shell gives a background child no standard input and ignored signals: both are given back.
+exec 3<&0
+env --default-signal=INT,QUIT "$@" <&3 3<&- &
+app=$!
+exec 3<&-
+[ -z "$early" ] || forward "$early"
 watch &
 watcher=$!
 wait_app
 
-# The watch ends by itself only if the gateway died, and then it speaks for the container.
-kill -USR1 "$watcher" 2>/dev/null
+# The watch ends by itself only if the gateway died, and then it speaks for the container. It is ended by
+# a signal that is caught nowhere here: one with a trap could reach it before it has laid the trap down.
+kill -ALRM "$watcher" 2>/dev/null
 wait "$watcher" 2>/dev/null
 watched=$?
 case "$watched" in
-    138 | 127) ;;
+    142 | 127) ;;
     *) exit "$watched" ;;
 esac
 read_killed

@@ -31,6 +31,8 @@ pub const USER_NAME: &str = "spark";
 pub const HOME: &str = "/home/spark";
 /// Where Spark spills and keeps its warehouse: on disk, never a tmpfs that would count as memory.
 pub const STATE: &str = "/var/lib/spark";
+/// Bytes of a page of memory on amd64.
+const PAGE: u64 = 4096;
 /// The directory of the baked configuration.
 pub const CONF_DIR: &str = "/etc/spark";
 
@@ -202,13 +204,15 @@ fn plan_json(memory: &MemoryPlan) -> String {
 fn plan_shell(memory: &MemoryPlan) -> String {
     let gb = aci::decimal(memory.memory_milli_gb);
     let cpu = aci::decimal(memory.cpu_milli);
-    let least = memory.limit_bytes.saturating_sub(memory.platform_mib * memory::MIB);
+    // The kernel keeps limits in whole pages.
+    let limit = memory.limit_bytes / PAGE * PAGE;
+    let least = limit.saturating_sub(memory.platform_mib * memory::MIB);
     format!(
         "# Read by the entrypoint; the same numbers are in sparkbake-plan.json.\n\
          PLAN_LIMIT_BYTES={}\nPLAN_LEAST_BYTES={least}\nPLAN_GB={gb}\n\
          PLAN_TEXT='planned for {cpu} vCPU and {gb} GB: heap {} MiB, {}, {} task(s) at a time, {} Python worker(s)'\n\
          PLAN_HELP='see the memory plan (sparkbake plan), then raise memory-gb, or driver-mib and worker-mib'\n",
-        memory.limit_bytes,
+        limit,
         memory.heap_mib,
         memory.gc.name(),
         memory.cores,

@@ -83,8 +83,8 @@ fn the_files_of_an_image() {
     spark.app.path C:\\x y
     ----
     # Read by the entrypoint; the same numbers are in sparkbake-plan.json.
-    PLAN_LIMIT_BYTES=4000000000
-    PLAN_LEAST_BYTES=3799721984
+    PLAN_LIMIT_BYTES=3999997952
+    PLAN_LEAST_BYTES=3799719936
     PLAN_GB=4
     PLAN_TEXT='planned for 2 vCPU and 4 GB: heap 2566 MiB, G1, 2 task(s) at a time, 2 Python worker(s)'
     PLAN_HELP='see the memory plan (sparkbake plan), then raise memory-gb, or driver-mib and worker-mib'
@@ -94,12 +94,12 @@ fn the_files_of_an_image() {
     644 0 /etc/spark/spark-defaults.conf
     644 0 /etc/spark/sparkbake-plan.json
     644 0 /etc/spark/sparkbake-plan.sh
-    755 10001 /home/spark
+    755 185 /home/spark
     755 0 /usr/lib/sparkbake
     755 0 /usr/lib/sparkbake/entrypoint
-    755 10001 /var/lib/spark
-    755 10001 /var/lib/spark/local
-    755 10001 /var/lib/spark/warehouse
+    755 185 /var/lib/spark
+    755 185 /var/lib/spark/local
+    755 185 /var/lib/spark/warehouse
     ["/usr/bin/tini", "--", "/usr/lib/sparkbake/entrypoint"]
     "#);
 }

@@ -55,9 +55,9 @@ pub fn bundle(certificates: &[(String, Vec<u8>)], epoch: u64) -> Result<Bundle, 
             entries.push((alias, der));
         }
     }
-    let links = subjects.into_iter().flat_map(|(hash, same)| {
-        same.into_iter().enumerate().map(move |(n, (_, stem))| (format!("{hash}.{n}"), stem))
-    });
+    let links = subjects
+        .into_iter()
+        .flat_map(|(hash, same)| same.into_iter().enumerate().map(move |(n, (_, stem))| (format!("{hash}.{n}"), stem)));
     entries.sort();
     Ok(Bundle { pem, hashes: links.collect(), keystore: keystore(&entries, epoch) })
 }
@@ -197,14 +197,21 @@ fn canonical_text(text: &Value<'_>) -> Option<Vec<u8>> {
         // TeletexString is taken for Latin-1.
         0x14 => text.contents.iter().map(|&byte| char::from(byte)).collect(),
         0x1e => {
-            let units: Vec<u16> = text.contents.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+            let units: Vec<u16> =
+                text.contents.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
             String::from_utf16(&units).ok()?
         }
-        0x1c => text.contents.chunks_exact(4).map(|four| char::from_u32(u32::from_be_bytes([four[0], four[1], four[2], four[3]]))).collect::<Option<_>>()?,
+        0x1c => text
+            .contents
+            .chunks_exact(4)
+            .map(|four| char::from_u32(u32::from_be_bytes([four[0], four[1], four[2], four[3]])))
+            .collect::<Option<_>>()?,
         _ => return Some(text.whole.to_vec()),
     };
     let mut out = String::with_capacity(decoded.len());
-    for word in decoded.split(|c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')).filter(|word| !word.is_empty()) {
+    for word in
+        decoded.split(|c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')).filter(|word| !word.is_empty())
+    {
         if !out.is_empty() {
             out.push(' ');
         }
@@ -283,9 +290,9 @@ mod tests {
     #[test]
     fn what_is_no_certificate_is_named() {
         let said = |pem: &str| bundle(&[("x".to_owned(), pem.as_bytes().to_vec())], 0).unwrap_err().to_string();
-        insta::assert_snapshot!(said("nothing"), @"");
-        insta::assert_snapshot!(said("-----BEGIN CERTIFICATE-----\nZm9v\n"), @"");
-        insta::assert_snapshot!(said("-----BEGIN CERTIFICATE-----\n***\n-----END CERTIFICATE-----\n"), @"");
-        insta::assert_snapshot!(said("-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n"), @"");
+        insta::assert_snapshot!(said("nothing"), @"certificate x: holds no certificate in PEM form");
+        insta::assert_snapshot!(said("-----BEGIN CERTIFICATE-----\nZm9v\n"), @"certificate x: ends inside of a certificate");
+        insta::assert_snapshot!(said("-----BEGIN CERTIFICATE-----\n***\n-----END CERTIFICATE-----\n"), @"certificate x: holds a certificate that is not base64");
+        insta::assert_snapshot!(said("-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n"), @"certificate x: is not an X.509 certificate");
     }
 }

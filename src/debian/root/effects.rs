@@ -82,7 +82,8 @@ pub(super) fn apply(request: &Request<'_>, tree: &mut Tree) -> Result<(), Error>
             }
         }
         for File { path: at, mode, gid, text } in effect.files {
-            let entry = Entry::file(path(&fill(&at))?, octal(&mode)?, Source::Bytes(text.into_bytes())).owned_by(0, gid);
+            let entry =
+                Entry::file(path(&fill(&at))?, octal(&mode)?, Source::Bytes(text.into_bytes())).owned_by(0, gid);
             if tree.get(&entry.path).is_none() {
                 tree.put("", entry);
             }

@@ -101,7 +101,10 @@ impl Tree {
             self.put_with(package.name, entry, digest);
             return Ok(());
         }
-        let reason = format!("{} and {} bring different things here, and neither replaces the other", there.package, package.name);
+        let reason = format!(
+            "{} and {} bring different things here, and neither replaces the other",
+            there.package, package.name
+        );
         Err(Error::archive(entry.path.to_string(), reason))
     }
 

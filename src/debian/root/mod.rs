@@ -125,7 +125,8 @@ fn add_certificates(request: &Request<'_>, tree: &mut Tree, blobs: &dyn Blobs) -
     if !tree.has_package("ca-certificates") {
         return Ok(());
     }
-    let shipped: Vec<ImagePath> = tree.below("usr/share/ca-certificates/").filter(|p| p.as_str().ends_with(".crt")).cloned().collect();
+    let shipped: Vec<ImagePath> =
+        tree.below("usr/share/ca-certificates/").filter(|p| p.as_str().ends_with(".crt")).cloned().collect();
     let mut all = Vec::new();
     let mut configured = String::new();
     for at in shipped {
@@ -157,7 +158,8 @@ fn add_certificates(request: &Request<'_>, tree: &mut Tree, blobs: &dyn Blobs) -
 
 /// `ldconfig`: the directories of bookworm's and trixie's `/etc/ld.so.conf.d`, then the built-in ones.
 fn link_cache(tree: &mut Tree, blobs: &dyn Blobs) -> Result<(), Error> {
-    let directories = ["usr/local/lib", "usr/local/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "usr/lib", "usr/lib64"];
+    let directories =
+        ["usr/local/lib", "usr/local/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "usr/lib", "usr/lib64"];
     let directories = directories.iter().map(|at| path(at)).collect::<Result<Vec<_>, _>>()?;
     let entries: BTreeMap<ImagePath, Entry> = tree.entries().map(|entry| (entry.path.clone(), entry.clone())).collect();
     let cache = ldso::cache(&entries, blobs, &directories)?;

@@ -46,9 +46,16 @@ pub(super) fn problems(packages: &[Unpacked<'_>]) -> Result<Vec<Problem>, Error>
             }
             let digest = rest.map(|rest| Digest::of(rest.as_bytes()).hex()[..DIGITS].to_owned());
             match known.get(package.name) {
-                None => problems.push(problem(codes::UNKNOWN_SCRIPT, package, name, "is not known: it has never been read")),
+                None => {
+                    problems.push(problem(codes::UNKNOWN_SCRIPT, package, name, "is not known: it has never been read"))
+                }
                 Some(digests) if digest.is_none_or(|digest| !digests.contains(&digest)) => {
-                    problems.push(problem(codes::CHANGED_SCRIPT, package, name, "is another one than the one that was read"));
+                    problems.push(problem(
+                        codes::CHANGED_SCRIPT,
+                        package,
+                        name,
+                        "is another one than the one that was read",
+                    ));
                 }
                 Some(_) => {}
             }
