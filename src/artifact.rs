@@ -16,6 +16,7 @@ use crate::digest::Digest;
 /// `pypi:name==version` or `deb:name=version:arch`; that spelling is the identity in lockfiles.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[expect(missing_docs, reason = "the fields are the ecosystem's own words")]
 pub enum Coordinate {
     /// A file of a Maven repository (Maven, "POM Reference": Maven Coordinates).
     Maven {

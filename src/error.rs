@@ -9,6 +9,7 @@ use crate::problem::Problem;
 
 /// Something outside of the user's files went wrong.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the text of each variant says what its fields are")]
 pub enum Error {
     /// A local file could not be read.
     #[error("cannot read {}", path.display())]

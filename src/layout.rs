@@ -110,11 +110,11 @@ fn reachable(blobs: &Path, manifest: &Descriptor) -> Result<BTreeSet<String>, Er
     let hex = |descriptor: &Descriptor| descriptor.digest().digest().to_owned();
     let mut all = BTreeSet::from([hex(manifest)]);
     let Ok(digest) = Digest::from_hex(&hex(manifest)) else { return Ok(all) };
-    if let Some(bytes) = read_document(&blobs.join(digest.hex()))? {
-        if let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&bytes) {
-            all.insert(hex(manifest.config()));
-            all.extend(manifest.layers().iter().map(hex));
-        }
+    if let Some(bytes) = read_document(&blobs.join(digest.hex()))?
+        && let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&bytes)
+    {
+        all.insert(hex(manifest.config()));
+        all.extend(manifest.layers().iter().map(hex));
     }
     Ok(all)
 }

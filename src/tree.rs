@@ -138,7 +138,7 @@ impl From<ImagePath> for String {
 pub struct Entry {
     /// Where it lies.
     pub path: ImagePath,
-    /// Permission bits, at most `0o1777`; set-user-ID and set-group-ID never occur on files.
+    /// Permission bits; set-user-ID and set-group-ID never occur on files.
     pub mode: u32,
     /// Numeric owner.
     pub uid: u32,
@@ -165,6 +165,7 @@ pub enum Kind {
 /// Where the bytes of a regular file come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "digest, offset and size in bytes say themselves")]
 pub enum Source {
     /// Made by us and held in memory; small.
     Bytes(#[serde(with = "text_or_hex")] Vec<u8>),
@@ -230,6 +231,7 @@ pub struct Member {
 /// What a [`Member`] is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "offset and size in bytes say themselves")]
 pub enum MemberKind {
     /// A directory.
     Directory,
@@ -245,14 +247,14 @@ mod text_or_hex {
     //! Bytes of a plan as people read them: text where they are UTF-8, else `hex:` and digits.
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
         match std::str::from_utf8(bytes) {
             Ok(text) if !text.starts_with("hex:") => to.serialize_str(text),
             _ => to.serialize_str(&format!("hex:{}", hex::encode(bytes))),
         }
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(from)?;
         match text.strip_prefix("hex:") {
             Some(digits) => hex::decode(digits).map_err(D::Error::custom),

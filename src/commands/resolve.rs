@@ -181,7 +181,7 @@ fn jars(
     if roots.is_empty() && instead.is_empty() {
         return Ok((Vec::new(), problems));
     }
-    let exclude: Vec<Exclusion> = profile.maven.exclude.iter().filter_map(|text| exclusion(text)).collect();
+    let exclude: Vec<Exclusion> = profile.maven.exclude.iter().filter_map(exclusion).collect();
     let platform = Platform { jdk: jdk.to_owned(), arch: "amd64".to_owned() };
     let resolution = maven::resolve(&roots, &platform, &exclude, registries)?;
     for (pom, reason) in &resolution.ignored {

@@ -28,9 +28,10 @@ pub(super) fn sizes(choice: &SizeChoice, profile: &Profile) -> Result<Vec<(Strin
     if choice.size.is_empty() {
         return Ok(vec![(String::new(), own.clone())]);
     }
-    let named = |name: &String| match profile.target.sizes.get(name) {
-        Some(size) => Ok((format!("-{name}"), size.clone())),
-        None => {
+    let named = |name: &String| {
+        if let Some(size) = profile.target.sizes.get(name) {
+            Ok((format!("-{name}"), size.clone()))
+        } else {
             let known: Vec<&str> = profile.target.sizes.keys().map(String::as_str).collect();
             let known =
                 if known.is_empty() { "it names none".to_owned() } else { format!("it names {}", known.join(", ")) };

@@ -136,7 +136,7 @@ impl Write for Blocks {
         }
         let block = std::mem::replace(&mut self.pending, Vec::with_capacity(BLOCK));
         let (slot, result) = sync_channel(1);
-        let closed = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        let closed = |()| io::Error::from(io::ErrorKind::BrokenPipe);
         self.slots.send(result).map_err(|_| closed(()))?;
         self.jobs.send((block, slot)).map_err(|_| closed(()))
     }

@@ -148,17 +148,16 @@ impl Walk<'_, '_> {
         for _ in 0..16 {
             let gav = Gav { version: version.clone(), ..request.gav() };
             match self.poms.effective(&gav)? {
-                Ok(pom) => match &pom.relocation {
-                    Some(to) => {
+                Ok(pom) => {
+                    if let Some(to) = &pom.relocation {
                         request.key[0] = to.group.clone().unwrap_or(gav.group);
                         request.key[1] = to.artifact.clone().unwrap_or(gav.artifact);
                         version = to.version.clone().unwrap_or(version);
-                    }
-                    None => {
+                    } else {
                         dependencies.clone_from(&pom.dependencies);
                         break;
                     }
-                },
+                }
                 Err(Lack::Missing) => break,
                 Err(Lack::Invalid(reason)) => {
                     self.ignored.insert(gav.to_string(), reason);
@@ -180,9 +179,10 @@ impl Walk<'_, '_> {
     fn candidate(&mut self, request: &Request, constraint: &Constraint) -> Result<Option<String>, Error> {
         let version = match constraint {
             Constraint::Soft(version) => Some(version.text().to_owned()),
-            Constraint::Hard(range) => match range.single() {
-                Some(version) => Some(version.text().to_owned()),
-                None => {
+            Constraint::Hard(range) => {
+                if let Some(version) = range.single() {
+                    Some(version.text().to_owned())
+                } else {
                     let forced = self.forced.get(&request.key).map_or(&[][..], Vec::as_slice);
                     let all = self.poms.versions(&request.key[0], &request.key[1])?;
                     let fits = |v: &&Version| {
@@ -190,7 +190,7 @@ impl Walk<'_, '_> {
                     };
                     all.iter().rev().find(fits).map(|v| v.text().to_owned())
                 }
-            },
+            }
         };
         let Some(version) = version else {
             self.complain(
@@ -330,9 +330,10 @@ impl Request {
         if self.cut.cuts(&key) {
             return None;
         }
-        let cut = match declared.exclusions.is_empty() {
-            true => self.cut.clone(),
-            false => Rc::new(Cut { own: declared.exclusions, outer: Some(self.cut.clone()) }),
+        let cut = if declared.exclusions.is_empty() {
+            self.cut.clone()
+        } else {
+            Rc::new(Cut { own: declared.exclusions, outer: Some(self.cut.clone()) })
         };
         let on_path = matches!(scope, "compile" | "runtime");
         Some(Self { key, version: declared.version?, parent: Some(parent), root: self.root, cut, on_path })

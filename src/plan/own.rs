@@ -9,7 +9,7 @@ use crate::spark::{Settings, USER};
 use crate::tree::{Entry, ImagePath, Source};
 
 /// Where the lock lies in the image.
-pub const LOCK_PATH: &str = "usr/lib/sparkbake/sparkbake.lock";
+pub(super) const LOCK_PATH: &str = "usr/lib/sparkbake/sparkbake.lock";
 
 /// The layers above the locked ones: the lock itself, the settings, and a layer a copy.
 ///

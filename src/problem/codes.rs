@@ -2,6 +2,8 @@
 //!
 //! A new line belongs to the section of the room that raises it, and into [`ALL`] of that section.
 
+#![expect(missing_docs, reason = "every constant carries its explanation")]
+
 use super::Level;
 
 /// A kind of problem.

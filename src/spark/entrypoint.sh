@@ -182,6 +182,8 @@ tell_death() {
 
 # Ends the application and the watch, whose exit code becomes the container's.
 end_app() {
+    # From here on the verdict stands, whatever the application's own end is.
+    trap '' ALRM
     say "$2; ending the container"
     kill -TERM "$app" 2>/dev/null
     for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -247,9 +249,11 @@ wait_app
 
 # The watch ends by itself only if the gateway died, and then it speaks for the container. It is ended by
 # a signal that is caught nowhere here: one with a trap could reach it before it has laid the trap down.
-kill -ALRM "$watcher" 2>/dev/null
-wait "$watcher" 2>/dev/null
-watched=$?
+{
+    kill -ALRM "$watcher"
+    wait "$watcher"
+    watched=$?
+} 2>/dev/null
 case "$watched" in
     142 | 127) ;;
     *) exit "$watched" ;;

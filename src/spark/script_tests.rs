@@ -7,8 +7,8 @@ use super::ENTRYPOINT;
 
 const PLAN: &str =
     "PLAN_LIMIT_BYTES=4000000000\nPLAN_LEAST_BYTES=3799000000\nPLAN_GB=4\nPLAN_TEXT='the plan'\nPLAN_HELP='the help'\n";
-/// The shells that `/bin/sh` may be, as far as they are here.
-const SHELLS: &[&str] = &["dash", "bash"];
+/// The image's `/bin/sh`.
+const SHELLS: [&str; 1] = ["dash"];
 
 struct Group<'a> {
     limit: &'a str,

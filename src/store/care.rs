@@ -1,5 +1,7 @@
 //! `cache verify` and `cache prune`.
 
+#![expect(clippy::disallowed_methods, reason = "an edge module: the store is on disk")]
+
 use std::fs;
 use std::io;
 use std::path::Path;

@@ -134,18 +134,18 @@ fn add_certificates(request: &Request<'_>, tree: &mut Tree, blobs: &dyn Blobs) -
         configured.push_str(at.as_str().trim_start_matches("usr/share/ca-certificates/"));
         configured.push('\n');
         let stem = at.name().trim_end_matches(".crt").to_owned();
-        tree.put("", Entry::symlink(path(&format!("etc/ssl/certs/{stem}.pem"))?, at.to_string()));
+        tree.put("", Entry::symlink(path(&format!("etc/ssl/certs/{}", certificates::link(&stem)))?, at.to_string()));
         all.push((stem, pem));
     }
     for (stem, pem) in request.certificates {
         let at = path(&format!("usr/local/share/ca-certificates/{stem}.crt"))?;
-        tree.put("", Entry::symlink(path(&format!("etc/ssl/certs/{stem}.pem"))?, at.to_string()));
+        tree.put("", Entry::symlink(path(&format!("etc/ssl/certs/{}", certificates::link(stem)))?, at.to_string()));
         tree.put("", Entry::file(at, 0o644, Source::Bytes(pem.clone())));
         all.push((stem.clone(), pem.clone()));
     }
     let bundle = certificates::bundle(&all, request.epoch)?;
     for (hash, stem) in bundle.hashes {
-        tree.put("", Entry::symlink(path(&format!("etc/ssl/certs/{hash}"))?, format!("{stem}.pem")));
+        tree.put("", Entry::symlink(path(&format!("etc/ssl/certs/{hash}"))?, stem));
     }
     let file = |at: &str, bytes| path(at).map(|at| Entry::file(at, 0o644, Source::Bytes(bytes)));
     tree.put("", file("etc/ssl/certs/ca-certificates.crt", bundle.pem)?);

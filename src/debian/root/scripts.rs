@@ -47,7 +47,12 @@ pub(super) fn problems(packages: &[Unpacked<'_>]) -> Result<Vec<Problem>, Error>
             let digest = rest.map(|rest| Digest::of(rest.as_bytes()).hex()[..DIGITS].to_owned());
             match known.get(package.name) {
                 None => {
-                    problems.push(problem(codes::UNKNOWN_SCRIPT, package, name, "is not known: it has never been read"))
+                    problems.push(problem(
+                        codes::UNKNOWN_SCRIPT,
+                        package,
+                        name,
+                        "is not known: it has never been read",
+                    ));
                 }
                 Some(digests) if digest.is_none_or(|digest| !digests.contains(&digest)) => {
                     problems.push(problem(
