@@ -58,7 +58,12 @@ impl Project {
         if !is_path {
             let found = BUILT_IN.iter().find(|(name, ..)| *name == typed);
             let names: Vec<&str> = BUILT_IN.iter().map(|(name, ..)| *name).collect();
-            let unknown = || Error::archive(format!("`{typed}`"), format!("no built-in profile has this name (there are {}); a path ends in .toml", names.join(", ")));
+            let unknown = || {
+                Error::archive(
+                    format!("`{typed}`"),
+                    format!("no built-in profile has this name (there are {}); a path ends in .toml", names.join(", ")),
+                )
+            };
             let (name, text, _) = found.ok_or_else(unknown)?;
             let source = SourceFile { name: format!("{name} (built in)"), text: (*text).to_owned() };
             return Ok(Self { name: (*name).to_owned(), source, directory: cwd.to_owned(), lock_path: None });
@@ -86,7 +91,9 @@ impl Project {
         let text = match &self.lock_path {
             None => BUILT_IN.iter().find(|(name, ..)| *name == self.name).map(|(_, _, lock)| (*lock).to_owned()),
             Some(path) => match read_bounded(path, lock::MAX_BYTES) {
-                Ok(bytes) => Some(String::from_utf8(bytes).map_err(|_| Error::archive(self.lock_name(), "is not UTF-8"))?),
+                Ok(bytes) => {
+                    Some(String::from_utf8(bytes).map_err(|_| Error::archive(self.lock_name(), "is not UTF-8"))?)
+                }
                 Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
                 Err(error) => return Err(error),
             },

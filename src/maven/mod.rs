@@ -4,6 +4,7 @@
 //! [`Resolution`]. Absent on purpose: downloads, snapshots, repositories that POMs name.
 
 mod activation;
+pub mod bundled;
 mod effective;
 pub mod place;
 mod pom;
@@ -65,7 +66,11 @@ pub struct Requested {
 pub fn parse_request(text: &str) -> Result<Requested, String> {
     let bare = text.split(':').count() == 2;
     let full = if bare { format!("maven:{text}:0") } else { format!("maven:{text}") };
-    let wrong = || format!("`{text}` is not `group:artifact`, `group:artifact:version` or `group:artifact:extension[:classifier]:version`");
+    let wrong = || {
+        format!(
+            "`{text}` is not `group:artifact`, `group:artifact:version` or `group:artifact:extension[:classifier]:version`"
+        )
+    };
     match full.parse().map_err(|_| wrong())? {
         Coordinate::Maven { group, artifact, version, extension, classifier } => {
             Ok(Requested { group, artifact, version: (!bare).then_some(version), extension, classifier })

@@ -289,7 +289,10 @@ pub mod app {
     use super::{Code, deny};
 
     pub const UNREADABLE_FILE: Code = deny("unreadable-file", "A file that the profile names cannot be read.");
-    pub const CANNOT_COPY: Code = deny("cannot-copy", "What [[app.copy]] names cannot become a layer: it is absent, holds nothing, or holds something that an image cannot.");
+    pub const CANNOT_COPY: Code = deny(
+        "cannot-copy",
+        "What [[app.copy]] names cannot become a layer: it is absent, holds nothing, or holds something that an image cannot.",
+    );
     pub(super) const ALL: &[Code] = &[UNREADABLE_FILE, CANNOT_COPY];
 }
 

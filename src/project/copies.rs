@@ -20,8 +20,25 @@ use super::Project;
 
 /// Names that are never copied: version control, caches, virtual environments, secrets by custom.
 const LEFT_OUT: &[&str] = &[
-    ".git", ".hg", ".svn", ".env", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache",
-    ".ruff_cache", ".ipynb_checkpoints", ".DS_Store", ".idea", ".vscode", "*.pyc", ".env.*", "id_rsa", "id_ed25519",
+    ".git",
+    ".hg",
+    ".svn",
+    ".env",
+    ".venv",
+    "venv",
+    "node_modules",
+    "__pycache__",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".ipynb_checkpoints",
+    ".DS_Store",
+    ".idea",
+    ".vscode",
+    "*.pyc",
+    ".env.*",
+    "id_rsa",
+    "id_ed25519",
 ];
 /// Deeper than this is a loop or an attack.
 const DEPTH_MAX: usize = 64;
@@ -91,12 +108,18 @@ impl Walk<'_> {
 
     fn directory(&mut self, source: &Path, to: &ImagePath, depth: usize) -> Result<(), Failure> {
         if depth > DEPTH_MAX || self.entries.len() > ENTRIES_MAX {
-            return Err(self.problem(format!("`{}` is deeper than {DEPTH_MAX} or larger than {ENTRIES_MAX} entries", self.copy.from.value)).into());
+            return Err(self
+                .problem(format!(
+                    "`{}` is deeper than {DEPTH_MAX} or larger than {ENTRIES_MAX} entries",
+                    self.copy.from.value
+                ))
+                .into());
         }
         if !to.is_root() {
             self.entries.push(Entry::directory(to.clone(), 0o755));
         }
-        let listed = fs::read_dir(source).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(Error::read(source))?;
+        let listed =
+            fs::read_dir(source).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(Error::read(source))?;
         for entry in listed {
             let path = entry.path();
             let name = entry.file_name();
@@ -108,7 +131,8 @@ impl Walk<'_> {
                 self.left_out.push(shown());
                 continue;
             }
-            let below = to.join(name).map_err(|bad| self.problem(format!("`{}` cannot be in an image: {bad}", shown())))?;
+            let below =
+                to.join(name).map_err(|bad| self.problem(format!("`{}` cannot be in an image: {bad}", shown())))?;
             let meta = fs::symlink_metadata(&path).map_err(Error::read(&path))?;
             if meta.is_dir() {
                 self.directory(&path, &below, depth + 1)?;
@@ -129,7 +153,9 @@ impl Walk<'_> {
             let target = fs::read_link(source).map_err(Error::read(source))?;
             let inside = target.to_str().filter(|text| !text.starts_with('/') && stays_inside(text, to));
             let Some(text) = inside else {
-                return Err(self.problem(format!("the link `{}` leads out of what is copied", source.display())).into());
+                return Err(self
+                    .problem(format!("the link `{}` leads out of what is copied", source.display()))
+                    .into());
             };
             self.entries.push(Entry::symlink(to.clone(), text));
             return Ok(());
@@ -194,7 +220,9 @@ mod tests {
     #[test]
     fn links_out_of_the_image_are_seen() {
         let at = ImagePath::new("app/x/link").unwrap();
-        for (target, expected) in [("y", true), ("../y", true), ("../../y", true), ("../../../etc", false), ("a/../../../..", false)] {
+        for (target, expected) in
+            [("y", true), ("../y", true), ("../../y", true), ("../../../etc", false), ("a/../../../..", false)]
+        {
             assert_eq!(stays_inside(target, &at), expected, "{target}");
         }
     }
