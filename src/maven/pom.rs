@@ -142,12 +142,11 @@ fn last_of_each(all: impl Iterator<Item = Declared>) -> Vec<Declared> {
     for one in all {
         let (group, artifact, kind, classifier) = one.key();
         let key = [group, artifact, kind, classifier].map(str::to_owned);
-        match places.get(&key).and_then(|&at| kept.get_mut(at)) {
-            Some(earlier) => *earlier = one,
-            None => {
-                places.insert(key, kept.len());
-                kept.push(one);
-            }
+        if let Some(earlier) = places.get(&key).and_then(|&at| kept.get_mut(at)) {
+            *earlier = one;
+        } else {
+            places.insert(key, kept.len());
+            kept.push(one);
         }
     }
     kept

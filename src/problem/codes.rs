@@ -207,7 +207,15 @@ pub mod maven {
         "maven-missing-parent",
         "A POM inherits from, or imports, a POM that the repository does not have. Its dependencies cannot be known, and Maven refuses it too.",
     );
-    pub(super) const ALL: &[Code] = &[MOVING, CONFLICT, PARENT];
+    pub const UNKNOWN: Code = deny(
+        "maven-unknown-artifact",
+        "The repository has no POM of an artifact that the profile asks for. The group, the artifact or the version is misspelt, or it lies in another repository.",
+    );
+    pub const COORDINATE: Code = deny(
+        "maven-bad-coordinate",
+        "A POM of the closure depends on something that no repository can hold, most often because a property in it is defined nowhere.",
+    );
+    pub(super) const ALL: &[Code] = &[MOVING, CONFLICT, PARENT, UNKNOWN, COORDINATE];
 }
 
 /// Raised by `lock/`.
