@@ -35,7 +35,8 @@ fn repository(text: &str) -> Repository {
         let (head, dependencies) = line.split_once('=').unwrap_or((line, ""));
         let (name, parent) = head.split_once('^').unwrap_or((head, ""));
         let Some((artifact, version)) = name.trim().split_once(':') else {
-            let list: String = dependencies.split_whitespace().map(|v| format!("<version>{v}</version>")).collect();
+            let list: String =
+                dependencies.split_whitespace().map(|v| ["<version>", v, "</version>"].concat()).collect();
             let list = format!("<metadata><versioning><versions>{list}</versions></versioning></metadata>");
             pages.insert(place::metadata("g", name.trim()).unwrap(), list);
             continue;
@@ -122,7 +123,8 @@ const PROFILES: &str = "<profiles>\
       <dependencies><dependency><groupId>g</groupId><artifactId>j</artifactId><version>1</version></dependency></dependencies></profile>\
     </profiles>";
 
-/// Name, repository, roots, closure. Maven 3.8.7 gives the same class paths.
+/// Name, repository, roots, closure. Maven 3.8.7 makes the same class paths of them, in the same order, where the
+/// repository is declared without snapshots.
 const CLOSURES: &[(&str, &str, &str, &str)] = &[
     ("the nearest wins", "a:1 = b:1 x:1\nb:1 = c:1\nc:1 = x:2\nx:1\nx:2", "a:1", "a:1 b:1 c:1 x:1"),
     ("nearer, though declared later", "a:1 = b:1 x:1\nb:1 = x:2\nx:1\nx:2 = y:1\ny:1", "a:1", "a:1 b:1 x:1"),

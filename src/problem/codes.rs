@@ -192,6 +192,7 @@ pub mod python {
 }
 
 /// Raised by `maven/`.
+#[expect(missing_docs, reason = "each constant carries its own explanation")]
 pub mod maven {
     use super::{Code, deny};
 
