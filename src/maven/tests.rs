@@ -228,6 +228,8 @@ fn profiles_follow_the_java_of_the_image() {
         ("!17", "a:1 d:1"),
         ("[17,)", "a:1 j:1"),
         ("(,17.0.19]", "a:1 j:1"),
+        ("(,17.0.19)", "a:1 d:1"),
+        ("(,17]", "a:1 d:1"),
     ] {
         let text = format!("a:1 + {}\nd:1\nj:1", PROFILES.replace("JDK", jdk));
         assert_eq!(resolved(&text, "a:1", &[]), expected, "{jdk}");
