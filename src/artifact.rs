@@ -100,9 +100,9 @@ fn read(text: &str) -> Option<Coordinate> {
         "maven" => {
             let parts: Vec<&str> = rest.split(':').collect();
             let (group, artifact, extension, classifier, version) = match parts.as_slice() {
-                [g, a, v] => (g, a, &"jar", &"", v),
-                [g, a, e, v] => (g, a, e, &"", v),
-                [g, a, e, c, v] => (g, a, e, c, v),
+                [group, artifact, version] => (group, artifact, &"jar", &"", version),
+                [group, artifact, extension, version] => (group, artifact, extension, &"", version),
+                [group, artifact, extension, classifier, version] => (group, artifact, extension, classifier, version),
                 _ => return None,
             };
             let own = |s: &&str| (*s).to_owned();

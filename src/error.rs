@@ -54,11 +54,13 @@ impl Error {
     }
 
     /// An [`Error::Archive`] about `what`.
+    #[expect(clippy::needless_pass_by_value, reason = "what is said is at its end here")]
     pub fn archive(what: impl Into<String>, reason: impl ToString) -> Self {
         Self::Archive { what: what.into(), reason: reason.to_string() }
     }
 
     /// An [`Error::Registry`] about `what`.
+    #[expect(clippy::needless_pass_by_value, reason = "what is said is at its end here")]
     pub fn registry(what: impl Into<String>, reason: impl ToString) -> Self {
         Self::Registry { what: what.into(), reason: reason.to_string() }
     }

@@ -236,7 +236,7 @@ pub fn archive(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let mut files: Vec<(String, Content)> = Vec::new();
-    let (config_path, layer_path): (fn(&Digest) -> String, fn(&Digest) -> String) = match kind {
+    let (config_path, layer_path): (Place, Place) = match kind {
         Archive::Oci => (|d| format!("blobs/sha256/{}", d.hex()), |d| format!("blobs/sha256/{}", d.hex())),
         Archive::Docker => (|d| format!("{}.json", d.hex()), |d| format!("{}.tar.gz", d.hex())),
     };
@@ -265,6 +265,9 @@ pub fn archive(
     files.push(("manifest.json".to_owned(), Content::Bytes(docker)));
     write_tar(files, epoch, out)
 }
+
+/// Where a blob lies in an archive.
+type Place = fn(&Digest) -> String;
 
 enum Content {
     Bytes(Vec<u8>),

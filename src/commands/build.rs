@@ -42,8 +42,9 @@ fn images_of(request: &Request, command: &cli::Build, world: &World) -> Result<(
     };
     let mut warnings = Vec::new();
     let mut images = Vec::new();
+    let shared = Shared { request, lock: &lock, outline: &outline, copies: &copied.layers };
     for (suffix, size) in sizes(&command.size, profile)? {
-        let made = image(request, &lock, &outline, &copied.layers, &size, format, world);
+        let made = image(&shared, &size, format, world);
         let (image, more) = request.settle(made, &warnings, world)?;
         warnings.extend(more);
         let name = format!("{}{suffix}", request.project.name);
@@ -97,15 +98,16 @@ fn notice_epoch(lock: &Lock, world: &World) -> Result<(), Stop> {
     }
 }
 
-fn image(
-    request: &Request,
-    lock: &Lock,
-    outline: &Outline,
-    copies: &[LayerPlan],
-    size: &Size,
-    format: Format,
-    world: &World,
-) -> Result<(Image, Vec<Problem>), Failure> {
+/// What the images of one profile share.
+struct Shared<'a> {
+    request: &'a Request,
+    lock: &'a Lock,
+    outline: &'a Outline,
+    copies: &'a [LayerPlan],
+}
+
+fn image(shared: &Shared<'_>, size: &Size, format: Format, world: &World) -> Result<(Image, Vec<Problem>), Failure> {
+    let Shared { request, lock, outline, copies } = shared;
     let coordinates: Vec<Coordinate> = lock.artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
     let memory = memory::plan(&request.profile, size, &lock.stack)?;
     let settings = settings(&request.profile, &lock.stack, &memory, &coordinates)?;

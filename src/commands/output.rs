@@ -86,7 +86,7 @@ pub(super) fn publish(
         let text = metadata(&all, &references);
         project::write_whole(&world.environment.cwd.join(path), text.as_bytes())?;
     }
-    say(&references.iter().map(|reference| format!("{reference}\n")).collect::<String>());
+    say(&(references.join("\n") + "\n"));
     Ok(())
 }
 

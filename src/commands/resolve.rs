@@ -189,7 +189,7 @@ fn jars(
             .ui
             .warn(format_args!("{pom} is not a POM and counts as one without dependencies, as for Maven: {reason}"));
     }
-    let subtracted = bundled::subtract(resolution.chosen, &shipped)?;
+    let subtracted = bundled::subtract(resolution.chosen, &shipped);
     if world.verbose {
         for replaced in &subtracted.replaced {
             world.ui.note(format_args!(

@@ -141,7 +141,7 @@ impl<'a> Poms<'a> {
         self.warm(std::iter::once(gav.clone()))?;
         let mut lineage: Vec<Arc<Pom>> = Vec::new();
         let mut next = Some(gav.clone());
-        while let Some(gav) = next {
+        while let Some(gav) = next.take() {
             let pom = match self.read(&gav)? {
                 Ok(pom) => pom,
                 Err(Lack::Missing) if !lineage.is_empty() => {
@@ -155,7 +155,7 @@ impl<'a> Poms<'a> {
             if !lineage.is_empty() && pom.packaging != "pom" {
                 return Ok(Err(Lack::Invalid(format!("the parent {gav} has packaging `{}`", pom.packaging))));
             }
-            next = pom.parent.clone();
+            next.clone_from(&pom.parent);
             lineage.push(pom);
         }
         Ok(Ok(lineage))

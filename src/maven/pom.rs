@@ -143,7 +143,7 @@ fn last_of_each(all: impl Iterator<Item = Declared>) -> Vec<Declared> {
         let (group, artifact, kind, classifier) = one.key();
         let key = [group, artifact, kind, classifier].map(str::to_owned);
         if let Some(earlier) = places.get(&key).and_then(|&at| kept.get_mut(at)) {
-            *earlier = one
+            *earlier = one;
         } else {
             places.insert(key, kept.len());
             kept.push(one);

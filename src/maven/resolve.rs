@@ -18,6 +18,8 @@ use crate::problem::codes::maven as codes;
 /// Most walks, and most requests in one of them.
 const MAX_WALKS: usize = 100;
 const MAX_REQUESTS: usize = 200_000;
+/// Most relocations in a row.
+const MAX_RELOCATIONS: usize = 16;
 
 /// One artifact of the closure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +84,8 @@ struct Walk<'a, 'b> {
 /// The closure of the roots.
 ///
 /// # Errors
-/// [`Failure::Problems`] for moving versions, ranges that cannot meet, missing parents and BOMs;
+/// [`Failure::Problems`] for roots that the repository does not have, moving versions, ranges that cannot
+/// meet, missing parents and BOMs, and coordinates that no file can have;
 /// [`Failure::World`] where the index fails.
 pub fn resolve(
     roots: &[Root],
@@ -110,10 +113,19 @@ impl Walk<'_, '_> {
         let own = exclude.iter().map(|e| (e.group.clone(), e.artifact.clone())).collect();
         let cut = Rc::new(Cut { own, outer: None });
         let mut level: Vec<Request> = Vec::new();
+        let mut places: BTreeMap<Key, usize> = BTreeMap::new();
         for (root, Root { coordinate, .. }) in self.roots.iter().enumerate() {
             let Coordinate::Maven { group, artifact, version, extension, classifier } = coordinate else { continue };
             let key = [group, artifact, extension, classifier].map(Clone::clone);
-            level.push(Request { key, version: version.clone(), parent: None, root, cut: cut.clone(), on_path: true });
+            let (version, cut) = (version.clone(), cut.clone());
+            let request = Request { key: key.clone(), version, parent: None, root, cut, on_path: true };
+            // As among the dependencies of a POM: the last of one key stands, in the place of the first.
+            if let Some(earlier) = places.get(&key).and_then(|&at| level.get_mut(at)) {
+                *earlier = request;
+            } else {
+                places.insert(key, level.len());
+                level.push(request);
+            }
         }
         let mut seen = 0;
         while !level.is_empty() {
@@ -139,72 +151,99 @@ impl Walk<'_, '_> {
         let constraint = match Constraint::parse(&request.version) {
             Ok(constraint) => constraint,
             Err(reason) => {
-                self.complain(codes::CONFLICT, &request, reason);
+                self.complain(codes::CONFLICT, &request, reason, take_over(&request));
                 return Ok(None);
             }
         };
         let Some(mut version) = self.candidate(&request, &constraint)? else { return Ok(None) };
-        let mut dependencies = Vec::new();
-        for _ in 0..16 {
-            let gav = Gav { version: version.clone(), ..request.gav() };
-            match self.poms.effective(&gav)? {
-                Ok(pom) => {
-                    if let Some(to) = &pom.relocation {
-                        request.key[0] = to.group.clone().unwrap_or(gav.group);
-                        request.key[1] = to.artifact.clone().unwrap_or(gav.artifact);
-                        version = to.version.clone().unwrap_or(version);
-                    } else {
-                        dependencies.clone_from(&pom.dependencies);
-                        break;
-                    }
-                }
-                Err(Lack::Missing) => break,
-                Err(Lack::Invalid(reason)) => {
-                    self.ignored.insert(gav.to_string(), reason);
-                    break;
-                }
-                Err(Lack::Unresolvable(what)) => {
-                    self.complain(codes::PARENT, &request, format!("{what} of {gav} is not in the repository"));
-                    break;
-                }
-            }
-        }
-        if request.parent.is_some() && request.cut.cuts(&request.key) {
+        let dependencies = self.follow(&mut request, &mut version)?;
+        // Once more, for it may have been relocated; its own exclusions are for what is below it.
+        let above = request.parent.and_then(|at| self.nodes.get(at));
+        if above.is_some_and(|node| node.request.cut.cuts(&request.key)) {
             return Ok(None);
         }
         Ok(self.mediate(request, version, &constraint, dependencies, next))
+    }
+
+    /// Goes where the POM relocates to, and reads what is declared there.
+    fn follow(&mut self, request: &mut Request, version: &mut String) -> Result<Vec<Declared>, Error> {
+        for _ in 0..MAX_RELOCATIONS {
+            let gav = Gav { version: version.clone(), ..request.gav() };
+            match self.poms.effective(&gav)? {
+                Ok(pom) => {
+                    let Some(to) = &pom.relocation else { return Ok(pom.dependencies.clone()) };
+                    request.key[0] = to.group.clone().unwrap_or(gav.group);
+                    request.key[1] = to.artifact.clone().unwrap_or(gav.artifact);
+                    *version = to.version.clone().unwrap_or(gav.version);
+                }
+                Err(Lack::Missing) => {
+                    if request.parent.is_none() {
+                        self.unknown(request, version)?;
+                    }
+                    return Ok(Vec::new());
+                }
+                Err(Lack::Invalid(reason)) => {
+                    self.ignored.insert(gav.to_string(), reason);
+                    return Ok(Vec::new());
+                }
+                Err(Lack::Unresolvable(what)) => {
+                    let message = format!("{what} of {gav} is not in the repository");
+                    self.complain(codes::PARENT, request, message, take_over(request));
+                    return Ok(Vec::new());
+                }
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// What the profile asked for is not in the repository, not even as a POM.
+    fn unknown(&mut self, request: &Request, version: &str) -> Result<(), Error> {
+        let known = self.poms.versions(&request.key[0], &request.key[1])?;
+        let name = request.name();
+        let (message, help) = if known.is_empty() {
+            let help =
+                "compare group and artifact with the library's own page; Scala libraries end in `_2.12` or `_2.13`";
+            (format!("no such artifact in the registry: {name}"), help.to_owned())
+        } else {
+            let newest: Vec<&str> = known.iter().rev().take(5).map(Version::text).collect();
+            let near = known.iter().map(|v| (strsim::damerau_levenshtein(v.text(), version), v.text()));
+            // Of equally near versions the highest.
+            let near = near.filter(|(distance, _)| *distance <= 2).rev().min_by_key(|(distance, _)| *distance);
+            let near = near.map_or(String::new(), |(_, text)| format!("did you mean `{name}:{text}`? "));
+            (format!("{name} has no version {version}"), format!("{near}the newest are {}", newest.join(", ")))
+        };
+        self.complain(codes::UNKNOWN, request, message, help);
+        Ok(())
     }
 
     /// The version a request stands for; the highest of a range.
     fn candidate(&mut self, request: &Request, constraint: &Constraint) -> Result<Option<String>, Error> {
         let version = match constraint {
             Constraint::Soft(version) => Some(version.text().to_owned()),
-            Constraint::Hard(range) => {
-                if let Some(version) = range.single() {
-                    Some(version.text().to_owned())
-                } else {
-                    let forced = self.forced.get(&request.key).map_or(&[][..], Vec::as_slice);
-                    let all = self.poms.versions(&request.key[0], &request.key[1])?;
-                    let fits = |v: &&Version| {
-                        !v.text().ends_with("-SNAPSHOT") && range.holds(v) && forced.iter().all(|f| f.holds(v))
-                    };
-                    all.iter().rev().find(fits).map(|v| v.text().to_owned())
-                }
-            }
+            Constraint::Hard(range) => self.highest(request, range)?,
         };
         let Some(version) = version else {
-            self.complain(
-                codes::CONFLICT,
-                request,
-                format!("no version of {} fits `{}`", request.name(), request.version),
-            );
+            let message = format!("no version of {} fits `{}`", request.name(), request.version);
+            self.complain(codes::CONFLICT, request, message, take_over(request));
             return Ok(None);
         };
         let moving = version == "LATEST" || version == "RELEASE" || version.ends_with("-SNAPSHOT");
         if moving {
-            self.complain(codes::MOVING, request, format!("{}:{version} is not one fixed file", request.name()));
+            let message = format!("{}:{version} is not one fixed file", request.name());
+            self.complain(codes::MOVING, request, message, take_over(request));
         }
         Ok((!moving).then_some(version))
+    }
+
+    fn highest(&mut self, request: &Request, range: &Range) -> Result<Option<String>, Error> {
+        if let Some(version) = range.single() {
+            return Ok(Some(version.text().to_owned()));
+        }
+        let forced = self.forced.get(&request.key).map_or(&[][..], Vec::as_slice);
+        let all = self.poms.versions(&request.key[0], &request.key[1])?;
+        let fits =
+            |v: &&Version| !v.text().ends_with("-SNAPSHOT") && range.holds(v) && forced.iter().all(|f| f.holds(v));
+        Ok(all.iter().rev().find(fits).map(|v| v.text().to_owned()))
     }
 
     fn mediate(
@@ -233,6 +272,11 @@ impl Walk<'_, '_> {
         }
         let forced = self.forced.get(&request.key).map_or(&[][..], Vec::as_slice);
         if !forced.iter().all(|range| range.holds(&Version::new(&version))) {
+            if let Constraint::Hard(range) = constraint
+                && !forced.contains(range)
+            {
+                return Some((request.key, range.clone()));
+            }
             self.refused.entry(request.key.clone()).or_insert(request);
             return None;
         }
@@ -247,7 +291,7 @@ impl Walk<'_, '_> {
         None
     }
 
-    fn complain(&mut self, code: crate::problem::Code, request: &Request, message: String) {
+    fn complain(&mut self, code: crate::problem::Code, request: &Request, message: String, help: String) {
         let mut chain = vec![request.name()];
         let mut parent = request.parent;
         while let Some(node) = parent.and_then(|at| self.nodes.get(at)) {
@@ -255,7 +299,7 @@ impl Walk<'_, '_> {
             parent = node.request.parent;
         }
         chain.reverse();
-        let problem = Problem::new(code, message).note(format!("asked for by {}", chain.join(" → ")));
+        let problem = Problem::new(code, message).note(format!("asked for by {}", chain.join(" → "))).help(help);
         self.problems.push(match self.roots.get(request.root) {
             Some(root) => problem.at(&root.at, "asked for here"),
             None => problem,
@@ -267,13 +311,20 @@ impl Walk<'_, '_> {
             if !self.chosen.contains_key(&key) {
                 let ranges: Vec<&str> = self.forced.get(&key).into_iter().flatten().map(Range::text).collect();
                 let message = format!("no version of {} fits {}", request.name(), ranges.join(" and "));
-                self.complain(codes::CONFLICT, &request, message);
+                self.complain(codes::CONFLICT, &request, message, take_over(&request));
             }
         }
+        let chosen = self.collect();
         if !self.problems.is_empty() {
             return Err(self.problems.into());
         }
+        Ok(Resolution { chosen, ignored: self.ignored })
+    }
+
+    /// The nodes on the class path, depth first.
+    fn collect(&mut self) -> Vec<Chosen> {
         let mut chosen = Vec::new();
+        let mut unsafe_nodes = Vec::new();
         let mut open: Vec<usize> =
             (0..self.nodes.len()).rev().filter(|&at| self.nodes[at].request.parent.is_none()).collect();
         let mut done = BTreeSet::new();
@@ -284,11 +335,28 @@ impl Walk<'_, '_> {
                 let [group, artifact, extension, classifier] = node.request.key.clone();
                 let version = node.version.clone();
                 let coordinate = Coordinate::Maven { group, artifact, version, extension, classifier };
+                if place::file(&coordinate).is_none() {
+                    unsafe_nodes.push((node.request.clone(), coordinate.to_string()));
+                }
                 chosen.push(Chosen { coordinate, via: node.via.clone(), wanted: node.wanted.clone() });
             }
         }
-        Ok(Resolution { chosen, ignored: self.ignored })
+        for (request, text) in unsafe_nodes {
+            let text: String = text.chars().take(200).collect();
+            let message = format!("`{text}` is no coordinate that a file can have");
+            self.complain(codes::COORDINATE, &request, message, take_over(&request));
+        }
+        chosen
     }
+}
+
+/// The remedy for a request that cannot be met.
+fn take_over(request: &Request) -> String {
+    let name = request.name();
+    if request.parent.is_none() {
+        return format!("ask for another release: `{name}:VERSION`");
+    }
+    format!("take over the choice: `exclude = [\"{name}\"]` in [maven], and `{name}:VERSION` in jars if it is needed")
 }
 
 impl Cut {

@@ -129,7 +129,8 @@ fn split(text: &str) -> Vec<Part> {
         let separated = next.is_some_and(separator);
         rest = if separated { &after[1..] } else { after };
         let before_digit = !separated && next.is_some_and(|c| c.is_ascii_digit());
-        parts.push(if digits || token.is_empty() { number(token) } else { word(token, before_digit, rest.is_empty()) });
+        let part = if digits || token.is_empty() { number(token) } else { word(token, before_digit) };
+        parts.push(if rest.is_empty() { bound(token).unwrap_or(part) } else { part });
     }
     parts
 }
@@ -140,11 +141,18 @@ fn number(token: &str) -> Part {
     Part::Number(digits.len(), digits.to_owned())
 }
 
-fn word(token: &str, before_digit: bool, last: bool) -> Part {
+/// What bounds an interval `[1.*]`, at the very end of a version.
+fn bound(token: &str) -> Option<Part> {
+    match token.to_lowercase().as_str() {
+        "min" => Some(Part::Min),
+        "max" => Some(Part::Max),
+        _ => None,
+    }
+}
+
+fn word(token: &str, before_digit: bool) -> Part {
     let lower = token.to_lowercase();
     match lower.as_str() {
-        "min" if last => Part::Min,
-        "max" if last => Part::Max,
         "a" if before_digit => Part::Qualifier(-5),
         "b" if before_digit => Part::Qualifier(-4),
         "m" if before_digit => Part::Qualifier(-3),

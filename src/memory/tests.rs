@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 use crate::problem::{At, SourceFile};
 use crate::profile::{MemoryRequest, Sku, Target};
@@ -69,7 +71,7 @@ fn sizes_and_their_heaps() {
                 Ok(p) => format!("heap {} {} local[{}] workers {}", p.heap_mib, p.gc.name(), p.cores, p.workers),
                 Err(problems) => problems[0].message.clone(),
             };
-            out += &format!("{spark} {cpu}/{memory}: {line}\n");
+            let _ = writeln!(out, "{spark} {cpu}/{memory}: {line}");
         }
     }
     insta::assert_snapshot!(out, @"
@@ -128,7 +130,7 @@ fn sizes_that_are_refused() {
     let mut out = String::new();
     for (cpu, memory, sku) in cases {
         let problems = plan(&profile(MemoryRequest::default()), &size(cpu, memory, sku), &stack("4.3.0"));
-        out += &format!("{cpu}/{memory}\n{}\n", shown(&problems.err().unwrap_or_default()));
+        let _ = write!(out, "{cpu}/{memory}\n{}\n", shown(&problems.err().unwrap_or_default()));
     }
     insta::assert_snapshot!(out, @r#"
     1000/1000
@@ -217,7 +219,7 @@ fn what_the_application_asks_for() {
             Ok(plan) => format!("heap {} free {}", plan.heap_mib, plan.free_mib),
             Err(problems) => shown(&problems),
         };
-        out += &format!("{line}\n");
+        let _ = writeln!(out, "{line}");
     }
     insta::assert_snapshot!(out, @"
     heap 2913 free 0
@@ -245,7 +247,7 @@ fn the_table_and_the_bar() {
     let mut out = String::new();
     for request in [MemoryRequest::default(), pinned] {
         match plan(&profile(request), &size(2000, 4000, Sku::Standard), &stack("3.5.9")) {
-            Ok(plan) => out += &format!("{}\n{}\n", table(&plan), bar(&plan, 76)),
+            Ok(plan) => _ = write!(out, "{}\n{}\n", table(&plan), bar(&plan, 76)),
             Err(problems) => out += &shown(&problems),
         }
     }

@@ -227,7 +227,15 @@ pub mod maven {
         "nothing-to-override",
         "[maven] override replaces a jar that Spark ships. It ships none of this name, so there is nothing to replace.",
     );
-    pub(super) const ALL: &[Code] = &[MOVING, CONFLICT, PARENT, UNKNOWN_JAR, NOTHING_TO_OVERRIDE];
+    pub const UNKNOWN: Code = deny(
+        "maven-unknown-artifact",
+        "The repository has no POM of an artifact that the profile asks for. The group, the artifact or the version is misspelt, or it lies in another repository.",
+    );
+    pub const COORDINATE: Code = deny(
+        "maven-bad-coordinate",
+        "A POM of the closure depends on something that no repository can hold, most often because a property in it is defined nowhere.",
+    );
+    pub(super) const ALL: &[Code] = &[MOVING, CONFLICT, PARENT, UNKNOWN_JAR, NOTHING_TO_OVERRIDE, UNKNOWN, COORDINATE];
 }
 
 /// Raised by `lock/`.

@@ -1,5 +1,7 @@
 //! Runs the entrypoint in the shell of this machine, under memory groups that are plain files.
 
+#![expect(clippy::disallowed_methods, reason = "a test that needs files")]
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

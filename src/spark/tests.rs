@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use std::collections::BTreeSet;
 
 use super::*;
@@ -49,9 +51,9 @@ fn the_files_of_an_image() {
     out += &file(&settings, "etc/spark/sparkbake-plan.sh");
     out += "----\n";
     for entry in &settings.entries {
-        out += &format!("{:o} {} {}\n", entry.mode, entry.uid, entry.path);
+        let _ = writeln!(out, "{:o} {} {}", entry.mode, entry.uid, entry.path);
     }
-    out += &format!("{:?}\n", settings.entrypoint);
+    let _ = writeln!(out, "{:?}", settings.entrypoint);
     insta::assert_snapshot!(out, @r#"
     # Baked by sparkbake; the whole plan is in sparkbake-plan.json.
 

@@ -43,7 +43,7 @@ pub(super) fn add(request: &Request<'_>, files: &Files, tree: &mut Tree) -> Resu
             tree.put("", file(&format!("var/lib/dpkg/info/{stem}.md5sums"), one.package.md5sums.clone())?);
         }
         if !one.package.conffiles.is_empty() {
-            let text = one.package.conffiles.iter().map(|path| format!("{path}\n")).collect();
+            let text = one.package.conffiles.join("\n") + "\n";
             tree.put("", file(&format!("var/lib/dpkg/info/{stem}.conffiles"), text)?);
         }
     }

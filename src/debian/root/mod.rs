@@ -125,8 +125,11 @@ fn add_certificates(request: &Request<'_>, tree: &mut Tree, blobs: &dyn Blobs) -
     if !tree.has_package("ca-certificates") {
         return Ok(());
     }
-    let shipped: Vec<ImagePath> =
-        tree.below("usr/share/ca-certificates/").filter(|p| p.as_str().ends_with(".crt")).cloned().collect();
+    let shipped: Vec<ImagePath> = tree
+        .below("usr/share/ca-certificates/")
+        .filter(|at| at.name().rsplit_once('.').is_some_and(|(_, extension)| extension == "crt"))
+        .cloned()
+        .collect();
     let mut all = Vec::new();
     let mut configured = String::new();
     for at in shipped {
