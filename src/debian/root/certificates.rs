@@ -20,7 +20,7 @@ const MAX_COLLISIONS: usize = 256;
 
 /// The trust store in the three forms that an image has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Bundle {
+pub struct Bundle {
     /// `/etc/ssl/certs/ca-certificates.crt`.
     pub pem: Vec<u8>,
     /// Links of `/etc/ssl/certs` and the `.pem` that each leads to, sorted: `4042bcee.0`, `ISRG_Root_X1.pem`.
@@ -46,7 +46,7 @@ struct Certificate {
 /// # Errors
 /// [`Error::Archive`] that names the file: a stem that is no file name or collides with another, text
 /// without certificates or with something else than certificates, damaged base64 or DER.
-pub(super) fn bundle(certificates: &[(String, Vec<u8>)], epoch: u64) -> Result<Bundle, Error> {
+pub fn bundle(certificates: &[(String, Vec<u8>)], epoch: u64) -> Result<Bundle, Error> {
     if certificates.len() > MAX_CERTIFICATES {
         return Err(Error::archive("ca-certificates", format!("more than {MAX_CERTIFICATES} files")));
     }
@@ -90,7 +90,7 @@ pub(super) fn bundle(certificates: &[(String, Vec<u8>)], epoch: u64) -> Result<B
 
 /// The name in `/etc/ssl/certs` of a certificate's file: function `add` of `update-ca-certificates`.
 #[must_use]
-pub(super) fn link(stem: &str) -> String {
+pub fn link(stem: &str) -> String {
     let name = stem.replace([' ', ','], "_").replace(['(', ')'], "=");
     format!("{name}.pem")
 }

@@ -54,7 +54,7 @@ const MAX_SONAME: u64 = 256;
 /// # Errors
 /// [`Error::Read`] where a blob cannot be opened; [`Error::Archive`] where one is shorter than the
 /// tree says, or where the cache would exceed its 32-bit offsets.
-pub(super) fn cache(
+pub fn cache(
     tree: &BTreeMap<ImagePath, Entry>,
     blobs: &dyn Blobs,
     directories: &[ImagePath],

@@ -1,171 +1,105 @@
-//! The root file system that Debian's packages and their maintainer scripts would leave, as entries.
+//! The root file system of unpacked packages, without running dpkg or a script.
 //!
-//! In go unpacked packages, out come entries below a merged `/usr`. No script is run: what scripts do
-//! is data ([`effects`]) or computed here (accounts, certificates, `ld.so.cache`, dpkg's database),
-//! and a script whose effect is not known is a problem. Absent on purpose: any choice of packages.
+//! [`root()`] lays the packages' files into the tree of a merged /usr, adds what their scripts would
+//! have made (data of `effects.toml`, and what is computed of the packages' contents), and dpkg's
+//! database. Scripts that nobody has judged are problems. Absent on purpose: `/etc/hostname` and
+//! `/etc/resolv.conf`, which container engines make; byte code of Python; `/etc/alternatives`.
 
-use std::collections::BTreeMap;
+pub mod certificates;
+pub mod ldso;
 
-use super::deb;
+mod computed;
+mod database;
+mod effects;
+mod scripts;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::outside::{self, Blobs};
+use crate::outside::Blobs;
 use crate::problem::Problem;
-use crate::tree::{Entry, ImagePath, Kind, Source};
+use crate::tree::{Entry, ImagePath};
 
-mod accounts;
-mod certificates;
-mod dpkg;
-mod effects;
-mod ldso;
-mod merge;
-mod scripts;
+use super::deb;
 
-pub use merge::Owned;
-use merge::Tree;
-
-/// What a root file system is made of.
+/// What the root is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The packages, each once.
+    /// The closure.
     pub packages: &'a [Unpacked<'a>],
-    /// Java's feature release.
+    /// Java's feature release: `17`.
     pub java: &'a str,
-    /// Python's minor.
+    /// Minor of the suite's Python: `3.11`.
     pub python: &'a str,
-    /// The user's certificates: file stem and PEM text.
+    /// The user's own certificate authorities: file stem and PEM text.
     pub certificates: &'a [(String, Vec<u8>)],
-    /// Seconds since 1970: the date of the entries of Java's keystore.
+    /// The image's time, in seconds since 1970; the Java keystore holds it.
     pub epoch: u64,
 }
 
-/// A package that was unpacked.
+/// An unpacked package.
 #[derive(Debug, Clone, Copy)]
 pub struct Unpacked<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its version.
+    /// Its version with epoch.
     pub version: &'a str,
-    /// Digest of the `.deb`, whose spool holds the contents.
+    /// Digest of the `.deb`, by which [`Blobs::unpacked`] knows its spool.
     pub archive: Digest,
     /// What it holds.
     pub package: &'a deb::Package,
 }
 
-/// A root file system.
-#[derive(Debug, Clone)]
+/// The root file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
-    /// Every entry with the package that brought it, in the order of paths.
+    /// Everything but the root directory itself, in the order of paths; each path once, each in a directory.
     pub entries: Vec<Owned>,
-    /// Files whose set-ID bits were dropped.
+    /// Files and directories that lost their set-user-ID or set-group-ID bit, sorted.
     pub dropped_set_id: Vec<ImagePath>,
-    /// Maintainer scripts whose effect is not known.
+    /// Maintainer scripts that are unknown or have changed.
     pub problems: Vec<Problem>,
 }
 
-/// A configuration file larger than this is not read.
-const CONFIGURATION_MAX: u64 = 8 << 20;
+/// An entry and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// The package; empty for what sparkbake made. Hard links stay within one package.
+    pub package: String,
+    /// The entry.
+    pub entry: Entry,
+}
 
-/// Lays the packages out and does by rule what their scripts would have done.
+impl Request<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.packages.iter().any(|package| package.name == name)
+    }
+}
+
+/// Lays out the root file system.
 ///
 /// # Errors
-/// [`Error::Archive`] where two packages bring unequal files to one path, where a package brings a
-/// path that no image may hold, or a file that an effect needs is not there; [`Error::Read`].
+/// [`Error::Archive`] where packages do not fit together, or lack a file that is needed of them;
+/// [`Error::Read`] where one was not unpacked before.
 pub fn root(request: &Request<'_>, blobs: &dyn Blobs) -> Result<Root, Error> {
-    let mut tree = merge::merge(request.packages)?;
-    let files = dpkg::Files::before_effects(&tree);
-    effects::apply(request, &mut tree)?;
-    accounts::add(&mut tree, blobs)?;
-    name_service(&mut tree, blobs)?;
-    add_certificates(request, &mut tree, blobs)?;
-    dpkg::add(request, &files, &mut tree)?;
-    link_cache(&mut tree, blobs)?;
-    let (entries, dropped_set_id) = tree.finish();
-    Ok(Root { entries, dropped_set_id, problems: scripts::problems(request.packages)? })
+    let effects = effects::effects()?;
+    let mut tree = tree::Tree::of(request.packages, &effects.exclude)?;
+    effects.apply(request, &mut tree)?;
+    computed::apply(request, blobs, &mut tree)?;
+    tree.ours(effects.dpkg_configuration()?);
+    for file in database::files(request.packages, &tree, &effects.exclude)? {
+        tree.claim(file)?;
+    }
+    computed::loader_cache(request, blobs, &mut tree)?;
+    tree.close()?;
+    let dropped_set_id = tree.dropped_set_id.iter().cloned().collect();
+    Ok(Root { dropped_set_id, problems: scripts::check(request.packages)?, entries: tree.owned() })
 }
 
-/// A path that is a constant of ours.
-fn path(text: &str) -> Result<ImagePath, Error> {
-    ImagePath::new(text).map_err(|bad| Error::archive("the root file system", bad))
-}
-
-/// The bytes of a small file of the tree; `None` where there is no such file.
-fn read(tree: &Tree, at: &ImagePath, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, Error> {
-    let Some(Entry { kind: Kind::File(source), .. }) = tree.get(at) else { return Ok(None) };
-    if source.size() > CONFIGURATION_MAX {
-        return Err(Error::archive(at.to_string(), "is larger than a configuration file"));
-    }
-    let from = outside::open(source, blobs)?;
-    let mut bytes = vec![0; usize::try_from(source.size()).unwrap_or(0)];
-    from.read_exact_at(&mut bytes, 0).map_err(Error::read(at.to_string()))?;
-    Ok(Some(bytes))
-}
-
-/// With libnss-myhostname the container's own name always resolves (its postinst edits the line).
-fn name_service(tree: &mut Tree, blobs: &dyn Blobs) -> Result<(), Error> {
-    let at = path("etc/nsswitch.conf")?;
-    if !tree.has_package("libnss-myhostname") {
-        return Ok(());
-    }
-    let Some(bytes) = read(tree, &at, blobs)? else { return Ok(()) };
-    let text = String::from_utf8_lossy(&bytes);
-    let edited: String = text
-        .lines()
-        .map(|line| match line.strip_prefix("hosts:") {
-            Some(_) => "hosts:          files myhostname dns\n".to_owned(),
-            None => format!("{line}\n"),
-        })
-        .collect();
-    tree.put("", Entry::file(at, 0o644, Source::Bytes(edited.into_bytes())));
-    Ok(())
-}
-
-/// `update-ca-certificates` and the hook of ca-certificates-java.
-fn add_certificates(request: &Request<'_>, tree: &mut Tree, blobs: &dyn Blobs) -> Result<(), Error> {
-    if !tree.has_package("ca-certificates") {
-        return Ok(());
-    }
-    let shipped: Vec<ImagePath> = tree
-        .below("usr/share/ca-certificates/")
-        .filter(|at| at.name().rsplit_once('.').is_some_and(|(_, extension)| extension == "crt"))
-        .cloned()
-        .collect();
-    let mut all = Vec::new();
-    let mut configured = String::new();
-    for at in shipped {
-        let Some(pem) = read(tree, &at, blobs)? else { continue };
-        configured.push_str(at.as_str().trim_start_matches("usr/share/ca-certificates/"));
-        configured.push('\n');
-        let stem = at.name().trim_end_matches(".crt").to_owned();
-        tree.put("", Entry::symlink(path(&format!("etc/ssl/certs/{}", certificates::link(&stem)))?, at.to_string()));
-        all.push((stem, pem));
-    }
-    for (stem, pem) in request.certificates {
-        let at = path(&format!("usr/local/share/ca-certificates/{stem}.crt"))?;
-        tree.put("", Entry::symlink(path(&format!("etc/ssl/certs/{}", certificates::link(stem)))?, at.to_string()));
-        tree.put("", Entry::file(at, 0o644, Source::Bytes(pem.clone())));
-        all.push((stem.clone(), pem.clone()));
-    }
-    let bundle = certificates::bundle(&all, request.epoch)?;
-    for (hash, stem) in bundle.hashes {
-        tree.put("", Entry::symlink(path(&format!("etc/ssl/certs/{hash}"))?, stem));
-    }
-    let file = |at: &str, bytes| path(at).map(|at| Entry::file(at, 0o644, Source::Bytes(bytes)));
-    tree.put("", file("etc/ssl/certs/ca-certificates.crt", bundle.pem)?);
-    tree.put("", file("etc/ca-certificates.conf", configured.into_bytes())?);
-    if tree.has_package("ca-certificates-java") {
-        tree.put("", file("etc/ssl/certs/java/cacerts", bundle.keystore)?);
-    }
-    Ok(())
-}
-
-/// `ldconfig`: the directories of bookworm's and trixie's `/etc/ld.so.conf.d`, then the built-in ones.
-fn link_cache(tree: &mut Tree, blobs: &dyn Blobs) -> Result<(), Error> {
-    let directories =
-        ["usr/local/lib", "usr/local/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "usr/lib", "usr/lib64"];
-    let directories = directories.iter().map(|at| path(at)).collect::<Result<Vec<_>, _>>()?;
-    let entries: BTreeMap<ImagePath, Entry> = tree.entries().map(|entry| (entry.path.clone(), entry.clone())).collect();
-    let cache = ldso::cache(&entries, blobs, &directories)?;
-    tree.put("", Entry::file(path("etc/ld.so.cache")?, 0o644, Source::Bytes(cache)));
-    Ok(())
+/// A path of ours, parts of which may come from the request.
+fn path(text: impl Into<String>) -> Result<ImagePath, Error> {
+    ImagePath::new(text).map_err(|e| Error::archive("the root file system", e))
 }
