@@ -143,8 +143,12 @@ fn garbage_is_refused_with_its_name() {
     for (stem, text, expected) in cases {
         assert_eq!(refused(&[file(stem, &text)]), expected);
     }
-    let edits: [fn(&mut Vec<u8>); 4] =
-        [|der| der.push(0), |der| drop(der.pop()), |der| der[1] = 0x80, |der| drop(der.splice(1..2, [0x83, 0]))];
+    let edits: [fn(&mut Vec<u8>); 4] = [
+        |der| der.push(0),
+        |der| der.truncate(der.len() - 1),
+        |der| der[1] = 0x80,
+        |der| drop(der.splice(1..2, [0x83, 0])),
+    ];
     for edit in edits {
         assert_eq!(damaged(edit), Err(DAMAGED));
     }

@@ -1,0 +1,92 @@
+//! Other people's programs read what we write, and see one config digest.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::{cache, docker, fresh, have, image, json, place, said, sparkbake, tool};
+
+fn on_path(program: &str) -> bool {
+    have(program, Command::new(program).arg("--version").output().is_ok())
+}
+
+fn config_digest(layout: &Path) -> String {
+    image(layout).0["config"]["digest"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn skopeo_reads_layout_and_archives() {
+    if !on_path("skopeo") {
+        return;
+    }
+    let cwd = fresh("skopeo");
+    sparkbake(&cwd, &["build", "minimal", "-o", "oci:l", "-o", "oci-archive:a.tar", "-o", "docker-archive:d.tar"]);
+    let expected = config_digest(&cwd.join("l"));
+    let at = |kind: &str, path: &str| format!("{kind}:{}/{path}", cwd.display());
+    for source in [at("oci", "l:minimal"), at("oci-archive", "a.tar:minimal"), at("docker-archive", "d.tar")] {
+        let copied = cwd.join("copied");
+        tool("skopeo", &["copy", "--quiet", "--insecure-policy", &source, &format!("dir:{}", copied.display())]);
+        let manifest = json(&copied.join("manifest.json"));
+        assert_eq!(manifest["config"]["digest"], expected.as_str(), "{source}");
+        fs::remove_dir_all(copied).unwrap();
+    }
+}
+
+#[test]
+fn docker_reads_both_archives() {
+    let Some(engine) = docker() else { return };
+    let cwd = fresh("docker-reads");
+    sparkbake(&cwd, &["build", "minimal", "-t", "reads:a", "-o", "oci:l", "-o", "oci-archive:a.tar"]);
+    sparkbake(&cwd, &["build", "minimal", "-t", "reads:d", "-o", "docker-archive:d.tar"]);
+    let expected = config_digest(&cwd.join("l"));
+    for (archive, tag) in [("a.tar", "reads:a"), ("d.tar", "reads:d")] {
+        let path = cwd.join(archive);
+        tool("docker", &["--host", &engine, "load", "--quiet", "-i", path.to_str().unwrap()]);
+        let seen = tool("docker", &["--host", &engine, "image", "inspect", "--format", "{{.Id}}", tag]);
+        assert_eq!(seen.trim(), expected, "{archive}");
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn umoci_unpacks_the_tree_as_it_was_meant() {
+    if !on_path("umoci") {
+        return;
+    }
+    cache();
+    let bundle = fresh("umoci").join("bundle");
+    let source = format!("{}:minimal", place("shipped").join("minimal").display());
+    let ran = Command::new("umoci").args(["unpack", "--rootless", "--image", &source]).arg(&bundle).output().unwrap();
+    assert!(ran.status.success(), "{}", said(&ran));
+    let root = bundle.join("rootfs");
+    for link in ["bin", "lib", "lib64", "sbin"] {
+        assert_eq!(fs::read_link(root.join(link)).unwrap(), Path::new("usr").join(link));
+    }
+    let mode = |path: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o7777
+    };
+    assert_eq!([mode("tmp"), mode("var/tmp"), mode("root"), mode("usr")], [0o1777, 0o1777, 0o700, 0o755]);
+    let passwd = fs::read_to_string(root.join("etc/passwd")).unwrap();
+    assert!(
+        passwd
+            .lines()
+            .any(|line| line.starts_with("spark:") && line.contains(":185:185:") && line.contains(":/home/spark:"))
+    );
+    assert!(root.join("opt/spark/jars").is_symlink() || fs::read_link(root.join("opt/spark")).is_ok());
+    let set_id = tool("find", &[root.to_str().unwrap(), "-type", "f", "-perm", "/6000"]);
+    assert_eq!(set_id, "");
+    let runs = runtime_runs(&bundle);
+    fs::remove_dir_all(&bundle).unwrap();
+    assert!(runs);
+}
+
+/// Starts `java -version` from the unpacked tree by chroot, as root; elsewhere it says that it did not.
+fn runtime_runs(bundle: &Path) -> bool {
+    if !have("root", rustix::process::geteuid().is_root()) {
+        return true;
+    }
+    let root = bundle.join("rootfs");
+    let ran = Command::new("chroot").arg(&root).args(["/usr/bin/java", "-version"]).output().unwrap();
+    String::from_utf8_lossy(&ran.stderr).contains("openjdk version \"17")
+}

@@ -1,0 +1,143 @@
+//! Real registries, real containers, real clients.
+//!
+//! `tests/run` starts the engine and says where it is (`SPARKBAKE_TEST_DOCKER`). Without it the tests
+//! that need it say loudly that they are skipped; in CI (`SPARKBAKE_TEST_CI`) they fail instead.
+
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests of the whole")]
+
+mod bytes;
+mod clients;
+mod containers;
+mod mishaps;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// The shipped profiles.
+const SHIPPED: [&str; 3] = ["minimal", "spark-3.5", "spark-4.1"];
+
+/// A directory of this test binary; everything below it can go at any time.
+fn place(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real").join(name);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// An empty directory.
+fn fresh(name: &str) -> PathBuf {
+    let path = place(name);
+    fs::remove_dir_all(&path).unwrap();
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// The store that all tests share, with every shipped profile built once.
+fn cache() -> &'static Path {
+    static CACHE: OnceLock<PathBuf> = OnceLock::new();
+    CACHE.get_or_init(|| {
+        let cache = place("cache");
+        let out = fresh("shipped");
+        for profile in SHIPPED {
+            let output = format!("oci:{}/{profile}", out.display());
+            let ran = sparkbake_in(&cache, &out, &["build", profile, "-o", &output]);
+            assert!(ran.status.success(), "{profile}: {}", said(&ran));
+        }
+        cache
+    })
+}
+
+fn sparkbake_in(cache: &Path, cwd: &Path, args: &[&str]) -> Output {
+    command_in(cache, cwd, args).output().unwrap()
+}
+
+fn command_in(cache: &Path, cwd: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sparkbake"));
+    command.args(args).current_dir(cwd).env("SPARKBAKE_CACHE_DIR", cache).env("CI", "1");
+    command
+}
+
+/// Runs with the shared store and must succeed; standard output.
+fn sparkbake(cwd: &Path, args: &[&str]) -> String {
+    let ran = sparkbake_in(cache(), cwd, args);
+    assert!(ran.status.success(), "{args:?}: {}", said(&ran));
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+fn said(ran: &Output) -> String {
+    format!("{}\n{}{}", ran.status, String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr))
+}
+
+/// A program of the system; what it said, with success demanded.
+fn tool(program: &str, args: &[&str]) -> String {
+    let ran = Command::new(program).args(args).output().unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(ran.status.success(), "{program} {args:?}: {}", said(&ran));
+    String::from_utf8_lossy(&ran.stdout).into_owned()
+}
+
+/// Whether a tool is here; in CI it must be.
+fn have(what: &str, found: bool) -> bool {
+    if !found {
+        assert!(std::env::var_os("SPARKBAKE_TEST_CI").is_none(), "CI skips nothing, and {what} is missing");
+        eprintln!("SKIPPED: {what} is missing; run ./tests/run as root on Debian");
+    }
+    found
+}
+
+/// The engine's address.
+fn docker() -> Option<String> {
+    let address = std::env::var("SPARKBAKE_TEST_DOCKER").ok();
+    have("a docker engine", address.is_some());
+    address
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// The manifest and the config of the first image of a layout.
+fn image(layout: &Path) -> (Value, Value) {
+    let blob = |descriptor: &Value| {
+        let digest = descriptor["digest"].as_str().unwrap().trim_start_matches("sha256:").to_owned();
+        json(&layout.join("blobs/sha256").join(digest))
+    };
+    let manifest = blob(&json(&layout.join("index.json"))["manifests"][0]);
+    let config = blob(&manifest["config"]);
+    (manifest, config)
+}
+
+/// A store that has the locked files of the shared one and nothing that was made from them.
+fn inputs_only(name: &str) -> PathBuf {
+    let new = fresh(name);
+    let made: Vec<String> = SHIPPED
+        .iter()
+        .flat_map(|profile| {
+            let (manifest, _) = image(&place("shipped").join(profile));
+            let layers = manifest["layers"].as_array().unwrap().clone();
+            layers.into_iter().map(|layer| layer["digest"].as_str().unwrap()[7..].to_owned())
+        })
+        .collect();
+    let blobs = new.join("blobs/sha256");
+    fs::create_dir_all(&blobs).unwrap();
+    for entry in fs::read_dir(cache().join("blobs/sha256")).unwrap() {
+        let entry = entry.unwrap();
+        if !made.contains(&entry.file_name().into_string().unwrap()) {
+            fs::hard_link(entry.path(), blobs.join(entry.file_name())).unwrap();
+        }
+    }
+    new
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A project of its own in an empty directory.
+fn project(name: &str, profile: &str) -> PathBuf {
+    let directory = fresh(name);
+    fs::write(directory.join("sparkbake.toml"), profile).unwrap();
+    directory
+}
