@@ -1,6 +1,6 @@
 //! Every kind of problem: its name, its default level, and what `sparkbake explain NAME` says.
 //!
-//! A new line belongs to the section of the room that raises it, and into [`ALL`] of that section.
+//! A new line belongs to the section of the room that raises it, and into `ALL` of that section.
 
 #![expect(missing_docs, reason = "every constant carries its explanation")]
 
