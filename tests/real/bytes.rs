@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::{SHIPPED, cache, command_in, fresh, image, inputs_only, json, place, project, repository, said, sparkbake};
+use crate::{
+    SHIPPED, cache, command_in, fresh, have, image, inputs_only, json, place, project, repository, said, sparkbake,
+};
 
 /// The layers of an image: name from the history, digest.
 fn layers(layout: &std::path::Path) -> Vec<(String, String)> {
@@ -68,6 +70,24 @@ fn nothing_of_the_host_is_in_an_image() {
         );
         fs::remove_dir_all(store).unwrap();
     }
+}
+
+/// `tests/run` makes the other binary in CI and where all of the slow parts are asked for.
+#[test]
+fn a_debug_build_makes_the_same_bytes() {
+    let Some(program) = std::env::var_os("SPARKBAKE_TEST_DEBUG") else {
+        have("a debug build of sparkbake", false);
+        return;
+    };
+    cache();
+    let (store, cwd) = (inputs_only("debug-store"), fresh("debug"));
+    let mut command = Command::new(program);
+    command.args(["build", "minimal", "--offline", "-o", "oci:x"]).current_dir(&cwd);
+    let ran = command.env("SPARKBAKE_CACHE_DIR", &store).output().unwrap();
+    assert!(ran.status.success(), "{}", said(&ran));
+    let digest = |layout: &std::path::Path| json(&layout.join("index.json"))["manifests"][0]["digest"].to_string();
+    assert_eq!(digest(&cwd.join("x")), digest(&place("shipped").join("minimal")));
+    fs::remove_dir_all(store).unwrap();
 }
 
 #[test]

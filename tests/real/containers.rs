@@ -8,13 +8,25 @@ use std::sync::OnceLock;
 use crate::{cache, docker, fresh, project, repository, said, sparkbake, tool};
 
 /// What every image must be able to do with Spark alone.
-const MINIMAL_JOB: &str = r#"
+pub(crate) const MINIMAL_JOB: &str = r#"
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
 print("sql", spark.sql("select sum(id) from range(100)").first()[0])
 print("rdd", spark.sparkContext.parallelize(range(10)).map(lambda x: x * 2).sum())
 spark.range(100).write.mode("overwrite").parquet("/tmp/parquet")
 print("parquet", spark.read.parquet("/tmp/parquet").count())
+spark.stop()
+"#;
+
+pub(crate) const EXPECTED_OF_MINIMAL: [&str; 3] = ["sql 4950", "rdd 90", "parquet 100"];
+
+/// The session's end can race with a heartbeat; a warning of the same class that means something stays.
+const LOG_JOB: &str = r#"
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+log = spark._jvm.org.apache.logging.log4j.LogManager.getLogger("org.apache.spark.executor.Executor")
+log.warn("Issue communicating with driver in heartbeater", spark._jvm.java.lang.Exception("stopped"))
+log.warn("something else")
 spark.stop()
 "#;
 
@@ -63,12 +75,13 @@ print("jvm", bytes(stream.readAllBytes()).decode())
 spark.stop()
 "#;
 
-struct Image {
-    name: &'static str,
-    bytes: u64,
+/// A shipped image and the limit of its size.
+pub(crate) struct Image {
+    pub(crate) name: &'static str,
+    pub(crate) bytes: u64,
 }
 
-const MINIMAL: Image = Image { name: "minimal", bytes: 2_000_000_000 };
+pub(crate) const MINIMAL: Image = Image { name: "minimal", bytes: 2_000_000_000 };
 const LINES: [Image; 2] =
     [Image { name: "spark-3.5", bytes: 4_000_000_000 }, Image { name: "spark-4.1", bytes: 4_000_000_000 }];
 
@@ -101,14 +114,14 @@ fn run(engine: &str, tag: &str, bytes: u64, job: &Path, more: &[&str]) -> Output
     command.output().unwrap()
 }
 
-fn job(directory: &str, text: &str) -> std::path::PathBuf {
+pub(crate) fn job(directory: &str, text: &str) -> std::path::PathBuf {
     let path = fresh(directory).join("job.py");
     fs::write(&path, text).unwrap();
     path
 }
 
 /// The log of a run in which nothing went wrong.
-fn healthy(ran: &Output, lines: &[&str]) {
+pub(crate) fn healthy(ran: &Output, lines: &[&str]) {
     let log = said(ran);
     assert!(ran.status.success(), "{log}");
     for line in lines {
@@ -127,7 +140,7 @@ fn minimal_runs_spark_alone() {
     let Some(engine) = engine() else { return };
     let job = job("job-minimal", MINIMAL_JOB);
     for more in [&[][..], &READ_ONLY[..]] {
-        healthy(&run(engine, "minimal", MINIMAL.bytes, &job, more), &["sql 4950", "rdd 90", "parquet 100"]);
+        healthy(&run(engine, "minimal", MINIMAL.bytes, &job, more), &EXPECTED_OF_MINIMAL);
     }
 }
 
@@ -157,6 +170,44 @@ fn the_lines_train_and_score() {
         let more = ["-v", &app, "-v", &data, "-e", "MODEL=/tmp/model", "-e", "SCORES=/tmp/scores"];
         let ran = run(engine, image.name, image.bytes, &job, &more);
         healthy(&ran, &["trained on 200 trips, error 0.55", "scored 200 trips: low 24, middle 88, high 88"]);
+    }
+}
+
+#[test]
+fn the_log_drops_the_race_at_the_end_and_nothing_beside() {
+    let Some(engine) = engine() else { return };
+    let job = job("job-log", LOG_JOB);
+    for tag in ["minimal", "spark-4.1"] {
+        let ran = run(engine, tag, LINES[0].bytes, &job, &[]);
+        healthy(&ran, &[]);
+        assert!(said(&ran).contains("WARN Executor: something else"), "{}", said(&ran));
+        assert!(!said(&ran).contains("heartbeater"), "{}", said(&ran));
+    }
+}
+
+/// Nothing of it is locked in the repository: its suite still moves, with its security archive.
+#[test]
+fn trixie_is_locked_afresh_and_runs() {
+    let Some(engine) = engine() else { return };
+    let mut text = fs::read_to_string(repository().join("profiles/minimal.toml")).unwrap();
+    for (from, to) in [
+        ("spark = \"3.5.9\"", "spark = \"4.1.4\""),
+        ("java = \"17\"", "java = \"21\""),
+        ("python = \"3.11\"", "python = \"3.13\""),
+        ("debian = \"bookworm\"", "debian = \"trixie\""),
+        ("security = false", "security = true"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    let cwd = project("trixie", &text);
+    sparkbake(&cwd, &["lock"]);
+    sparkbake(&cwd, &["build", "--locked", "-t", "trixie:test", "-o", "docker-archive:t.tar"]);
+    let archive = cwd.join("t.tar");
+    tool("docker", &["--host", engine, "load", "--quiet", "-i", archive.to_str().unwrap()]);
+    let job = job("job-trixie", MINIMAL_JOB);
+    for more in [&[][..], &READ_ONLY[..]] {
+        healthy(&run(engine, "trixie:test", MINIMAL.bytes, &job, more), &EXPECTED_OF_MINIMAL);
     }
 }
 

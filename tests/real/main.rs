@@ -9,6 +9,7 @@ mod bytes;
 mod clients;
 mod containers;
 mod mishaps;
+mod runtimes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,10 @@ fn have(what: &str, found: bool) -> bool {
         eprintln!("SKIPPED: {what} is missing; run ./tests/run as root on Debian");
     }
     found
+}
+
+fn on_path(program: &str) -> bool {
+    have(program, Command::new(program).arg("--version").output().is_ok())
 }
 
 /// The engine's address.

@@ -22,7 +22,10 @@ fn a_build_that_was_killed_leaves_nothing_half_written() {
     cache();
     let (store, cwd) = (inputs_only("killed-store"), fresh("killed"));
     for milliseconds in [50, 400, 1500, 3000] {
-        let mut child = command_in(&store, &cwd, &["build", "minimal", "--offline", "-o", "oci:x"]).spawn().unwrap();
+        let mut child = command_in(&store, &cwd, &["build", "minimal", "--offline", "-o", "oci:x"])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
         // The only way to be in the middle of something is to wait for it.
         thread::sleep(Duration::from_millis(milliseconds));
         let _ = child.kill();

@@ -1,0 +1,65 @@
+//! An image unpacked by umoci and started by the runtimes themselves, without an engine between.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::containers::{EXPECTED_OF_MINIMAL, Image, MINIMAL, MINIMAL_JOB, healthy, job};
+use crate::{cache, fresh, have, json, on_path, place, said};
+
+/// The bundle of a shipped image: limits, read-only root, a writable `/tmp` and the job, as the
+/// runtime specification says them.
+fn bundle(of: &Image, job: &Path, local: &Path) -> PathBuf {
+    cache();
+    let bundle = fresh("runtime").join("bundle");
+    let source = format!("{}:{}", place("shipped").join(of.name).display(), of.name);
+    let ran = Command::new("umoci").args(["unpack", "--image", &source]).arg(&bundle).output().unwrap();
+    assert!(ran.status.success(), "{}", said(&ran));
+    let path = bundle.join("config.json");
+    let mut config = json(&path);
+    config["process"]["terminal"] = Value::Bool(false);
+    config["root"]["readonly"] = Value::Bool(true);
+    config["linux"]["resources"]["memory"] = json!({ "limit": of.bytes, "swap": of.bytes });
+    let arguments = config["process"]["args"].as_array_mut().unwrap();
+    arguments.extend(["python3", "/job/job.py"].map(Value::from));
+    let bind = |at: &str, from: &Path, mode: &str| json!({ "destination": at, "type": "bind", "source": from, "options": ["rbind", mode] });
+    let temporary = json!({ "destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"] });
+    let mounts = config["mounts"].as_array_mut().unwrap();
+    mounts.extend([bind("/job", job.parent().unwrap(), "ro"), bind("/var/lib/spark/local", local, "rw"), temporary]);
+    fs::write(path, config.to_string()).unwrap();
+    bundle
+}
+
+/// Runs the bundle. crun 1.8 refuses cgroups that are hybrid, so it gets a mount namespace without the unified ones.
+fn started(runtime: &str, bundle: &Path) -> Output {
+    let state = fresh(&format!("state-{runtime}"));
+    let hide = "if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi; exec \"$0\" \"$@\"";
+    let name = format!("sparkbake-test-{}", std::process::id());
+    Command::new("unshare")
+        .args(["--mount", "sh", "-c", hide, runtime, "--root"])
+        .arg(state)
+        .args(["run", "--bundle"])
+        .arg(bundle)
+        .arg(name)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn runc_and_crun_start_what_umoci_unpacked() {
+    let tools = ["umoci", "runc", "crun"].into_iter().all(on_path);
+    if !tools || !have("root", rustix::process::geteuid().is_root()) {
+        return;
+    }
+    let job = job("job-runtime", MINIMAL_JOB);
+    let local = fresh("runtime-local");
+    chown(&local, Some(185), Some(185)).unwrap();
+    let bundle = bundle(&MINIMAL, &job, &local);
+    for runtime in ["runc", "crun"] {
+        healthy(&started(runtime, &bundle), &EXPECTED_OF_MINIMAL);
+    }
+    fs::remove_dir_all(bundle).unwrap();
+}
