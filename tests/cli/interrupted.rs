@@ -1,0 +1,31 @@
+//! Ctrl-C in the middle of the work.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::expect;
+use crate::world::{Manner, PROFILE, SDIST, World, sdist};
+
+#[test]
+fn ctrl_c_leaves_nothing_behind_and_the_next_run_goes_on() {
+    let mut world = World::new(&format!("{PROFILE}\n[maven]\njars = [\"com.example:gone:1.0\"]\n"));
+    let server = world.serve_pypi(Manner::Stalls);
+    let build = ["build", "-o", "oci:out", "--metadata-file", "out.json"];
+    let mut child = world.command(&build).stderr(Stdio::null()).spawn().unwrap();
+    server.next(SDIST);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let status = child.wait().unwrap();
+    assert!(status.signal() == Some(2) || status.code() == Some(130), "{status:?}");
+    assert_eq!(world.names("project"), ["keys.gpg", "sparkbake.toml"]);
+
+    // The next run waits for no lock, takes up what is there, and comes as far as it can.
+    expect(&world.run(&build), 1, &["com.example:gone"]);
+    assert_eq!(world.names("project"), ["keys.gpg", "sparkbake.toml"]);
+    assert!(world.names("store/partial").is_empty(), "{:?}", world.names("store/partial"));
+    let again = server.next(SDIST);
+    let range = again.split("range: bytes=").nth(1).and_then(|range| range.split('-').next());
+    let start: usize = range.map_or(0, |start| start.parse().unwrap());
+    assert!(start <= sdist().len() / 2, "{again}");
+}
