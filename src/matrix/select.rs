@@ -214,6 +214,6 @@ fn nearest(wrong: &str, known: &[&str]) -> String {
         Some(close) if strsim::jaro_winkler(wrong, close) > 0.7 && *close != newest => {
             format!("did you mean `{close}`? The newest is `{newest}`")
         }
-        _ => format!("known are {} to `{newest}`", known.first().copied().unwrap_or_default()),
+        _ => format!("known are `{}` to `{newest}`", known.first().copied().unwrap_or_default()),
     }
 }

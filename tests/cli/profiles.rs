@@ -132,7 +132,7 @@ fn releases_that_are_not_known() {
     6 | spark = "9.9"
       |         ^^^^^ no such version
       |
-      = help: known are 3.3.0 to `4.3.0`
+      = help: known are `3.3.0` to `4.3.0`
     error: sparkbake.toml: 1 error(s), 0 warning(s)
     "##);
 }
