@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::VersionSpecifiers;
-use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
+use pep508_rs::{VerbatimUrl, VersionOrUrl};
 
 use crate::artifact::Coordinate;
 use crate::problem::At;
-use crate::profile::{Located, Profile, StackRequest, USES};
+use crate::profile::{Located, Profile, StackRequest, USES, requirement};
 
 use super::Stack;
 use super::facts::{facts, matches, placeholder};
@@ -47,7 +47,7 @@ impl Row {
     pub(super) fn asked(profile: &Profile) -> Self {
         let mut row = Self::default();
         for requirement in &profile.python.requirements {
-            let Ok(parsed) = requirement.value.parse::<Requirement<VerbatimUrl>>() else { continue };
+            let Ok(parsed) = requirement::read::<VerbatimUrl>(&requirement.value) else { continue };
             if !parsed.marker.is_true() {
                 continue;
             }

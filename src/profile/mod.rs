@@ -7,6 +7,7 @@
 mod init;
 mod lints;
 mod parse;
+pub(crate) mod requirement;
 
 use std::collections::BTreeMap;
 

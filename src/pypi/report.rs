@@ -1,7 +1,6 @@
 //! What is wrong with requirements, in words: mistakes of a single one, and contradictions of several.
 
 use std::collections::BTreeSet;
-use std::str::FromStr;
 
 use pep440_rs::Version;
 use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
@@ -9,7 +8,7 @@ use pubgrub::{DerivationTree, External, Ranges};
 
 use crate::error::Error;
 use crate::problem::{Code, Problem, codes::python as codes};
-use crate::profile::Located;
+use crate::profile::{Located, requirement};
 
 use super::candidates::Candidate;
 use super::resolve::{Asked, OwnWheel, Package, Search, range};
@@ -23,7 +22,7 @@ pub(super) fn roots(requirements: &[Located<String>]) -> (Vec<Asked>, Vec<Proble
     let mut asked = Vec::new();
     let mut problems = Vec::new();
     for Located { value, at } in requirements {
-        match Requirement::<VerbatimUrl>::from_str(value) {
+        match requirement::read::<VerbatimUrl>(value) {
             Ok(requirement) if matches!(requirement.version_or_url, Some(VersionOrUrl::Url(_))) => problems.push(
                 Problem::new(codes::REQUIREMENT, format!("`{value}` names a URL"))
                     .at(at, "a URL")
@@ -31,9 +30,9 @@ pub(super) fn roots(requirements: &[Located<String>]) -> (Vec<Asked>, Vec<Proble
                     .help("require a version of it, or name the wheel in python.files"),
             ),
             Ok(requirement) => asked.push(Asked { at: Some(at.clone()), key: "python.requirements", requirement }),
-            Err(error) => problems.push(
+            Err(reason) => problems.push(
                 Problem::new(codes::REQUIREMENT, format!("`{value}` is not a requirement"))
-                    .at(at, error.message.to_string())
+                    .at(at, reason)
                     .help("write it as PEP 508 has it: `name`, `name==1.2`, `name[extra]>=1,<2`"),
             ),
         }

@@ -23,7 +23,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Failure};
 use crate::outside::{Index, Page, Registry};
 use crate::problem::At;
-use crate::profile::Located;
+use crate::profile::{Located, requirement};
 
 use super::candidates::{Candidate, admits, candidates};
 use super::index::{self, File};
@@ -220,7 +220,7 @@ impl<'a> Search<'a> {
         let name = normalise(&metadata.name);
         let version = Version::from_str(&metadata.version).map_err(|e| Error::archive(&what, e))?;
         let text = format!("{name}=={version}");
-        let requirement = Requirement::from_str(&text).map_err(|e| Error::archive(&what, e))?;
+        let requirement = requirement::read(&text).map_err(|e| Error::archive(&what, e))?;
         let file = File {
             name: own.map_or_else(String::new, |own| own.file.clone()),
             url: String::new(),
@@ -361,7 +361,7 @@ impl<'a> Search<'a> {
         }
         let mut out = Vec::new();
         for text in &metadata.requires_dist {
-            let Ok(requirement) = Requirement::<VerbatimUrl>::from_str(text) else {
+            let Ok(requirement) = requirement::read::<VerbatimUrl>(text) else {
                 return Ok(Err(format!("has the requirement `{}`, which makes no sense", text.escape_debug())));
             };
             let plain = requirement.evaluate_markers(&self.environment, &[]);

@@ -216,3 +216,30 @@ fn metadata_that_is_not_the_promised_one_is_an_error() {
     let error = resolve(&request(&["low"]), &index).unwrap_err().to_string();
     assert!(error.starts_with("low-2.0-py3-none-any.whl.metadata is not what was promised"), "{error}");
 }
+
+/// At some of these pep508_rs would end the tool.
+#[test]
+fn a_hostile_requirement_of_a_wheel_is_passed_over() {
+    let deep = format!("low; {}os_name == 'x'", "(".repeat(100_000));
+    for text in ["a_.>=1", "a[b_ ]", "a- ", deep.as_str()] {
+        let mut index = index();
+        index.file("fresh-1.0-py3-none-any.whl", &["low<2"], "", true);
+        index.file("fresh-2.0-py3-none-any.whl", &[text], "", true);
+        let artifacts = resolve(&request(&["fresh"]), &index).unwrap();
+        let chosen: Vec<String> = artifacts.iter().map(|a| a.coordinate.to_string()).collect();
+        assert_eq!(chosen, ["pypi:fresh==1.0", "pypi:low==1.0", "pypi:py4j==0.10.9.7"], "{text:.20}");
+    }
+}
+
+#[test]
+fn a_hostile_name_of_an_own_wheel_is_an_error() {
+    let own = OwnWheel {
+        at: At { key: "python.files[0]".to_owned(), span: 0..1 },
+        file: "low-1.5-py3-none-any.whl".to_owned(),
+        size: 3,
+        sha256: Digest::of(b"own"),
+        metadata: b"Name: a[b_ ]\nVersion: 1.5\n".to_vec(),
+    };
+    let told = outcome(&Request { files: vec![own], ..request(&[]) });
+    assert_eq!(told, ["a[b_ ] 1.5: names and extras end with a letter or a digit"]);
+}

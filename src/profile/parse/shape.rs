@@ -1,14 +1,13 @@
 //! What the profile's strings may look like. Each function says what is wrong with a text, or
 //! nothing; the place is added by the walk.
 
-use std::str::FromStr;
-
-use pep508_rs::{Requirement, VersionOrUrl};
+use pep508_rs::VersionOrUrl;
 use url::Url;
 
 use super::walk::{list, nearest};
 use crate::problem::Problem;
 use crate::problem::codes::profile::BAD_VALUE;
+use crate::profile::requirement;
 
 /// Says what is wrong with a text, without a place.
 pub(super) type Shape = fn(&str) -> Option<Problem>;
@@ -209,33 +208,20 @@ pub(super) fn requirement(text: &str) -> Option<Problem> {
             "too long".to_owned(),
         ));
     }
-    if unfinished_name(text) {
-        return not(text, "a requirement of PEP 508", "pandas==2.2.*")
-            .map(|p| p.note("names and extras end with a letter or a digit"));
-    }
-    match Requirement::<Url>::from_str(text) {
+    match requirement::read::<Url>(text) {
         Ok(requirement) => match requirement.version_or_url {
             Some(VersionOrUrl::Url(_)) => not(text, "a requirement by version", "pandas==2.2.*")
                 .map(|p| p.help("put the wheel beside the profile and name it in `[python] files`")),
             _ => None,
         },
-        Err(error) => not(text, "a requirement of PEP 508", "pandas==2.2.*")
-            .map(|p| p.note(error.message.to_string().lines().next().unwrap_or_default())),
+        Err(reason) => not(text, "a requirement of PEP 508", "pandas==2.2.*")
+            .map(|p| p.note(reason.lines().next().unwrap_or_default())),
     }
-}
-
-/// Whether a name or an extra of the requirement ends with `.`, `-` or `_`: pep508_rs 0.9.2 panics at
-/// those that are not at the end of the text.
-fn unfinished_name(text: &str) -> bool {
-    let names = text.split(['@', '<', '>', '=', '~', '!', ';', '(']).next().unwrap_or_default();
-    let mark = |c: char| matches!(c, '.' | '-' | '_');
-    let after = names.chars().skip(1).map(Some).chain([None]);
-    names.chars().zip(after).any(|(c, next)| mark(c) && !next.is_some_and(|c| mark(c) || c.is_ascii_alphanumeric()))
 }
 
 /// A requirement under its normalised name (PEP 503).
 pub(super) fn normal_requirement(text: &str) -> String {
-    Requirement::<Url>::from_str(text).map_or_else(|_| text.to_owned(), |requirement| requirement.to_string())
+    requirement::read::<Url>(text).map_or_else(|_| text.to_owned(), |requirement| requirement.to_string())
 }
 
 /// A path relative to the profile that stays beside or below it.
