@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Duration;
 
 use sparkbake::digest::Digest;
 use tempfile::TempDir;
@@ -117,6 +118,21 @@ impl World {
         names
     }
 
+    /// Waits until the store holds the beginning of a download, so many bytes.
+    pub(crate) fn await_partial(&self, size: usize) {
+        let there = || {
+            let entries = fs::read_dir(self.root.path().join("store/partial")).into_iter().flatten().flatten();
+            entries.filter_map(|entry| entry.metadata().ok()).any(|file| file.len() == size as u64)
+        };
+        for _ in 0..6000 {
+            if there() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("no download of {size} bytes");
+    }
+
     /// Serves the Python index on loopback from now on.
     pub(crate) fn serve_pypi(&mut self, manner: Manner) -> Server {
         let server = Server::start(self.root.path().join("pypi"), manner);
@@ -181,7 +197,7 @@ impl Server {
 
     /// The next request whose path ends so; waits for it.
     pub(crate) fn next(&self, end: &str) -> String {
-        let patience = std::time::Duration::from_secs(60);
+        let patience = Duration::from_mins(1);
         loop {
             let request = self.heard.recv_timeout(patience).unwrap();
             if request.split(' ').nth(1).is_some_and(|path| path.ends_with(end)) {
