@@ -6,11 +6,11 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::expect;
-use crate::world::{Manner, PROFILE, SDIST, World, sdist};
+use crate::world::{Manner, SDIST, World, sdist, with_missing_jar};
 
 #[test]
 fn ctrl_c_leaves_nothing_behind_and_the_next_run_goes_on() {
-    let mut world = World::new(&format!("{PROFILE}\n[maven]\njars = [\"com.example:gone:1.0\"]\n"));
+    let mut world = World::new(&with_missing_jar());
     let server = world.serve_pypi(Manner::Stalls);
     let build = ["build", "-o", "oci:out", "--metadata-file", "out.json"];
     let mut child = world.command(&build).stderr(Stdio::null()).spawn().unwrap();

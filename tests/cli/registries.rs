@@ -3,13 +3,8 @@
 use sha1::Digest as _;
 use sparkbake::digest::Digest;
 
-use crate::world::{Manner, PROFILE, SDIST, World, sdist};
+use crate::world::{Manner, PROFILE, SDIST, World, sdist, with_missing_jar};
 use crate::{expect, said};
-
-/// The profile with a jar that the repository does not have: where every run here ends at the latest.
-fn with_jar() -> String {
-    format!("{PROFILE}\n[maven]\njars = [\"com.example:gone:1.0\"]\n")
-}
 
 const POM: &str = "<project><modelVersion>4.0.0</modelVersion><groupId>com.example</groupId>\
                    <artifactId>gone</artifactId><version>1.0</version></project>";
@@ -66,7 +61,7 @@ fn a_project_and_a_version_that_the_index_does_not_have() {
 
 #[test]
 fn a_coordinate_and_a_jar_that_the_repository_does_not_have() {
-    let world = World::new(&with_jar());
+    let world = World::new(&with_missing_jar());
     let ran = world.run(&["lock"]);
     insta::assert_snapshot!(said(&ran), @r##"
        Resolving Spark 3.5.9 on Java 17, Python 3.11, bookworm
@@ -89,7 +84,7 @@ fn a_coordinate_and_a_jar_that_the_repository_does_not_have() {
 
 #[test]
 fn a_jar_that_is_not_what_its_sum_promises() {
-    let world = World::new(&with_jar());
+    let world = World::new(&with_missing_jar());
     world.write("maven/com/example/gone/1.0/gone-1.0.pom", POM);
     world.write("maven/com/example/gone/1.0/gone-1.0.jar", "damaged");
     let promised = hex::encode(sha1::Sha1::digest(b"whole"));
@@ -106,7 +101,7 @@ fn an_sdist_that_is_not_what_the_index_promises() {
     let (promised, got) = (Digest::of(b"another"), Digest::of(&sdist()));
     let text = format!("is not what was promised: expected {promised}, got {got}");
     for served in [false, true] {
-        let mut world = World::new(&with_jar());
+        let mut world = World::new(&with_missing_jar());
         world.list_sdist(&promised);
         let _server = served.then(|| world.serve_pypi(Manner::Cuts));
         let name = if served { "error: pypi:pyspark==3.5.9" } else { "error: pyspark-3.5.9.tar.gz" };
@@ -121,7 +116,7 @@ fn an_sdist_that_is_not_what_the_index_promises() {
 
 #[test]
 fn a_download_that_breaks_off_goes_on() {
-    let mut world = World::new(&with_jar());
+    let mut world = World::new(&with_missing_jar());
     let server = world.serve_pypi(Manner::Cuts);
     let ran = world.run(&["lock"]);
     expect(&ran, 1, &["com.example:gone"]);

@@ -29,23 +29,26 @@ security = false
 keys = ["keys.gpg"]
 "#;
 
+/// The profile with a jar that the repository does not have: where every run with it ends at the latest.
+pub(crate) fn with_missing_jar() -> String {
+    format!("{PROFILE}\n[maven]\njars = [\"com.example:gone:1.0\"]\n")
+}
+
 /// Name of the one Spark that the index has.
 pub(crate) const SDIST: &str = "pyspark-3.5.9.tar.gz";
 
 /// Everything below one temporary directory.
 pub(crate) struct World {
     root: TempDir,
-    /// Registry roots, where a test wants others than the directories.
-    pub(crate) pypi: String,
-    pub(crate) maven: String,
+    /// Root of the Python index: a directory, until it is served.
+    pypi: String,
 }
 
 impl World {
     /// Registries that are in order, and a project with this profile.
     pub(crate) fn new(profile: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let below = |name: &str| format!("file://{}/{name}/", root.path().display());
-        let world = Self { pypi: below("pypi"), maven: below("maven"), root };
+        let world = Self { pypi: directory_url(root.path(), "pypi"), root };
         world.write("project/sparkbake.toml", profile);
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/debian");
         let read = |name: &str| fs::read(data.join(name)).unwrap();
@@ -100,8 +103,9 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sparkbake"));
         command.args(args).current_dir(root.join("project")).env_clear();
         command.env("HOME", root).env("SPARKBAKE_CACHE_DIR", root.join("store"));
-        command.env("SPARKBAKE_PYPI_URL", &self.pypi).env("SPARKBAKE_MAVEN_URL", &self.maven);
-        command.env("SPARKBAKE_DEBIAN_URL", format!("file://{}/debian/", root.display()));
+        command.env("SPARKBAKE_PYPI_URL", &self.pypi);
+        command.env("SPARKBAKE_MAVEN_URL", directory_url(root, "maven"));
+        command.env("SPARKBAKE_DEBIAN_URL", directory_url(root, "debian"));
         command
     }
 
@@ -139,6 +143,11 @@ impl World {
         self.pypi.clone_from(&server.url);
         server
     }
+}
+
+/// A directory below the root as a registry.
+fn directory_url(root: &Path, name: &str) -> String {
+    format!("file://{}/{name}/", root.display())
 }
 
 /// A source distribution that is just enough of PySpark, and does not compress.

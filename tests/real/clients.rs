@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{cache, docker, fresh, have, image, json, on_path, place, said, sparkbake, tool};
+use crate::{cache, docker, fresh, have, image, json, manifest_digest, on_path, place, said, sparkbake, tool};
 
 fn config_digest(layout: &Path) -> String {
     image(layout).0["config"]["digest"].as_str().unwrap().to_owned()
@@ -63,7 +63,7 @@ fn containerd_reads_the_archive() {
     let bytes = fs::read_to_string(cwd.join("l/blobs/sha256").join(&digest[7..])).unwrap();
     assert_eq!(seen, bytes);
     let listed = ctr(&["images", "list"]);
-    let top = json(&cwd.join("l/index.json"))["manifests"][0]["digest"].as_str().unwrap().to_owned();
+    let top = manifest_digest(&cwd.join("l"));
     assert!(listed.contains(&top), "{top} in\n{listed}");
 }
 

@@ -82,7 +82,7 @@ pub(crate) struct Image {
 }
 
 pub(crate) const MINIMAL: Image = Image { name: "minimal", bytes: 2_000_000_000 };
-const LINES: [Image; 2] =
+pub(crate) const LINES: [Image; 2] =
     [Image { name: "spark-3.5", bytes: 4_000_000_000 }, Image { name: "spark-4.1", bytes: 4_000_000_000 }];
 
 /// Loads the shipped images once.

@@ -114,6 +114,11 @@ fn image(layout: &Path) -> (Value, Value) {
     (manifest, config)
 }
 
+/// Digest of the first manifest of a layout.
+fn manifest_digest(layout: &Path) -> String {
+    json(&layout.join("index.json"))["manifests"][0]["digest"].as_str().unwrap().to_owned()
+}
+
 /// A store that has the locked files of the shared one and nothing that was made from them.
 fn inputs_only(name: &str) -> PathBuf {
     let new = fresh(name);

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::containers::{EXPECTED_OF_MINIMAL, Image, MINIMAL, MINIMAL_JOB, healthy, job};
+use crate::containers::{EXPECTED_OF_MINIMAL, Image, LINES, MINIMAL, MINIMAL_JOB, healthy, job};
 use crate::{cache, fresh, have, json, on_path, place, said};
 
 /// The bundle of a shipped image: limits, read-only root, a writable `/tmp` and the job, as the
@@ -25,7 +25,10 @@ fn bundle(of: &Image, job: &Path, local: &Path) -> PathBuf {
     config["linux"]["resources"]["memory"] = json!({ "limit": of.bytes, "swap": of.bytes });
     let arguments = config["process"]["args"].as_array_mut().unwrap();
     arguments.extend(["python3", "/job/job.py"].map(Value::from));
-    let bind = |at: &str, from: &Path, mode: &str| json!({ "destination": at, "type": "bind", "source": from, "options": ["rbind", mode] });
+    let bind = |at: &str, from: &Path, mode: &str| {
+        let options = ["rbind", mode];
+        json!({ "destination": at, "type": "bind", "source": from, "options": options })
+    };
     let temporary = json!({ "destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"] });
     let mounts = config["mounts"].as_array_mut().unwrap();
     mounts.extend([bind("/job", job.parent().unwrap(), "ro"), bind("/var/lib/spark/local", local, "rw"), temporary]);
@@ -57,9 +60,11 @@ fn runc_and_crun_start_what_umoci_unpacked() {
     let job = job("job-runtime", MINIMAL_JOB);
     let local = fresh("runtime-local");
     chown(&local, Some(185), Some(185)).unwrap();
-    let bundle = bundle(&MINIMAL, &job, &local);
-    for runtime in ["runc", "crun"] {
-        healthy(&started(runtime, &bundle), &EXPECTED_OF_MINIMAL);
+    for image in [&MINIMAL].into_iter().chain(&LINES) {
+        let bundle = bundle(image, &job, &local);
+        for runtime in ["runc", "crun"] {
+            healthy(&started(runtime, &bundle), &EXPECTED_OF_MINIMAL);
+        }
+        fs::remove_dir_all(bundle).unwrap();
     }
-    fs::remove_dir_all(bundle).unwrap();
 }
