@@ -3,7 +3,7 @@
 use crate::artifact::Coordinate;
 use crate::cli;
 use crate::error::Failure;
-use crate::image::{self, ACI_MAX_BYTES, Format, Image};
+use crate::image::{self, Format, Image};
 use crate::layout::Named;
 use crate::lock::Lock;
 use crate::memory;
@@ -123,7 +123,7 @@ fn image(shared: &Shared<'_>, size: &Size, format: Format, world: &World) -> Res
 fn say_size(name: &str, image: &Image, world: &World) {
     let size = crate::fetch::megabytes(image.size());
     world.ui.step("Built", format_args!("{name}: {} layers, {size} compressed", image.layers.len()));
-    if image.size() > ACI_MAX_BYTES / 10 * 9 {
+    if image.strains_aci() {
         world.ui.warn(format_args!("Azure Container Instances guarantees images up to 15 GB; this one has {size}"));
     }
 }
