@@ -7,6 +7,7 @@
 
 mod bytes;
 mod clients;
+mod conformance;
 mod containers;
 mod mishaps;
 mod runtimes;
