@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, EntryType};
 
-use crate::{SHIPPED, cache, fresh, have, image, json, on_path, place, repository, said, tool};
+use crate::{SHIPPED, cache, fresh, have, image, inputs_only, json, on_path, place, repository, said, tool};
 
 /// One entry of a layer.
 struct Entry {
@@ -73,8 +73,8 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-fn hex(hash: Sha256) -> String {
-    format!("sha256:{}", hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+fn digest(hash: Sha256) -> String {
+    format!("sha256:{}", hex::encode(hash.finalize()))
 }
 
 fn read(blob: &Path) -> Layer {
@@ -90,7 +90,7 @@ fn read(blob: &Path) -> Layer {
     let mut file = tar.0.into_inner().into_inner();
     let after = io::copy(&mut file, &mut io::sink()).unwrap();
     assert_eq!(after, 0, "bytes after the gzip member");
-    Layer { diff_id: hex(tar.1), digest: hex(file.1), size: file.2, entries }
+    Layer { diff_id: digest(tar.1), digest: digest(file.1), size: file.2, entries }
 }
 
 fn read_entry<R: Read>(mut entry: tar::Entry<'_, R>) -> Entry {
@@ -322,7 +322,7 @@ fn every_library_that_is_needed_is_there() {
                     .map(|folder| followed("x", &folder.replace("$ORIGIN", &format!("/{own}")))),
             );
             // Opened before by what needs them: the JVM's own, and what a wheel brings beside it.
-            if own.contains("/jvm/") || own.ends_with(".libs") {
+            if own.contains("/jvm/") || own.rsplit('.').next() == Some("libs") {
                 folders.extend([own.to_owned(), format!("{own}/server")]);
             }
             for needed in &elf.libraries {
@@ -414,4 +414,26 @@ fn debians_version_is_said_once() {
         assert_eq!(image.text("etc/debian_version").split('.').next(), Some(id.as_str()));
         assert!(release.lines().any(|line| line == "ID=debian"), "{release}");
     });
+}
+
+#[test]
+fn nothing_is_executed_to_build() {
+    if !on_path("strace") {
+        return;
+    }
+    cache();
+    let (store, cwd) = (inputs_only("traced-store"), fresh("traced"));
+    let program = env!("CARGO_BIN_EXE_sparkbake");
+    let ran = Command::new("strace")
+        .args(["-f", "--seccomp-bpf", "-e", "trace=execve,execveat", "-o", "trace", program])
+        .args(["build", "minimal", "--offline", "-o", "oci:x"])
+        .current_dir(&cwd)
+        .env("SPARKBAKE_CACHE_DIR", &store)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", said(&ran));
+    let trace = fs::read_to_string(cwd.join("trace")).unwrap();
+    let started: Vec<&str> = trace.lines().filter(|line| line.contains("exec")).collect();
+    assert!(started.len() == 1 && started[0].contains(program), "{trace}");
+    fs::remove_dir_all(store).unwrap();
 }
