@@ -1,0 +1,175 @@
+//! `classpath`: the class path of a profile, or of any jars, verified as the JVM would.
+#![expect(clippy::disallowed_methods, reason = "reads the directories that the command line names")]
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::classpath::{self, Baseline, Facts, Jar, ModuleFlags, Report, Role, Runtime};
+use crate::cli;
+use crate::error::Error;
+use crate::matrix::Stack;
+use crate::outside::{self, ReadAt};
+use crate::problem::{self, Level, Problem, SourceFile};
+use crate::profile::{Located, Profile};
+use crate::tree::Kind;
+
+use super::gather::Gathered;
+use super::{Stop, World, say};
+
+/// What the class path of gathered contents shows.
+pub(super) fn of_profile(
+    gathered: &Gathered,
+    stack: &Stack,
+    profile: &Profile,
+    world: &World,
+) -> Result<Vec<Problem>, Error> {
+    let java = stack.java.parse().map_err(|_| Error::archive(&stack.java, "is no feature release of Java"))?;
+    let is_image = |path: &crate::tree::ImagePath| path.to_string().ends_with("/lib/modules");
+    let image = gathered.contents.java.iter().find_map(|entry| match &entry.kind {
+        Kind::File(source) if is_image(&entry.path) => Some(source),
+        _ => None,
+    });
+    let image = image.ok_or_else(|| Error::archive("the Java runtime", "has no lib/modules"))?;
+    let runtime = Runtime::read("lib/modules", outside::open(image, &world.store)?.as_ref(), world.threads)?;
+    let jars = &gathered.class_path;
+    let facts = facts(jars, java, world);
+    let flags = classpath::spark_flags(jars, &facts);
+    let report = judge(jars, &facts, &runtime, java, &flags, &profile.require, world);
+    Ok(report.problems)
+}
+
+fn facts(jars: &[Jar], java: u32, world: &World) -> Vec<Facts> {
+    let bytes: Vec<&dyn ReadAt> = jars.iter().map(|jar| jar.bytes.as_ref()).collect();
+    classpath::facts(&bytes, java, world.threads)
+}
+
+fn judge(
+    jars: &[Jar],
+    facts: &[Facts],
+    runtime: &Runtime,
+    java: u32,
+    flags: &ModuleFlags,
+    require: &[Located<String>],
+    world: &World,
+) -> Report {
+    let request = classpath::Request { jars, facts, runtime, java, flags, require, threads: world.threads };
+    let has_baseline = jars.iter().any(|jar| matches!(jar.role, Role::Stock | Role::Removed));
+    let baseline: Option<Baseline> = has_baseline.then(|| classpath::baseline(&request));
+    classpath::verify(&request, baseline.as_ref())
+}
+
+pub(super) fn classpath(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
+    let (Some(java), false) = (&command.java, command.jars.is_empty()) else {
+        return Err(Stop::Usage("--jars and --java".to_owned()));
+    };
+    let place = |path: &Path| world.environment.cwd.join(path);
+    let (image, release) = java_image(&place(java))?;
+    let runtime = Runtime::read(&image.display().to_string(), &Disk::open(&image)?, world.threads)?;
+    let mut jars = Vec::new();
+    let stock = match &command.baseline {
+        Some(dir) => jar_files(&place(dir))?,
+        None => Vec::new(),
+    };
+    for path in &command.jars {
+        for file in jar_files(&place(path))? {
+            jars.push(jar(&file, Role::Added)?);
+        }
+    }
+    for file in stock {
+        let old = jar(&file, Role::Removed)?;
+        match jars.iter_mut().find(|jar| jar.name == old.name && jar.bytes.size() == old.bytes.size()) {
+            Some(same) => same.role = Role::Stock,
+            None => jars.push(old),
+        }
+    }
+    if jars.is_empty() {
+        world.ui.note("there are no jars");
+    }
+    let facts = facts(&jars, release, world);
+    let mut flags = classpath::spark_flags(&jars, &facts);
+    flags.add_modules.extend(command.add_modules.iter().cloned());
+    flags.open.extend(command.add_opens.iter().cloned());
+    let require: Vec<Located<String>> =
+        command.require.iter().map(|name| Located { value: name.clone(), at: problem::At::default() }).collect();
+    let report = judge(&jars, &facts, &runtime, release, &flags, &require, world);
+    show(command, &report, jars.len(), world)
+}
+
+fn show(command: &cli::Classpath, report: &Report, jars: usize, world: &World) -> Result<(), Stop> {
+    let source = SourceFile { name: "the class path".to_owned(), text: String::new() };
+    let level = |level: Level| if command.deny.deny.is_some() && level == Level::Warn { Level::Deny } else { level };
+    let weighed: Vec<(Level, Problem)> = report.problems.iter().map(|p| (level(p.code.level), p.clone())).collect();
+    super::show(&weighed, &source, world);
+    let summary = format!("{jars} jars, {} classes: ", report.classes);
+    let found = match report.problems.len() {
+        0 => "everything links".to_owned(),
+        1 => "1 finding".to_owned(),
+        n => format!("{n} findings"),
+    };
+    let optional = match report.optional {
+        0 => String::new(),
+        n => format!("; {n} classes that only optional code names are nowhere (--all lists them)"),
+    };
+    say(&format!("{summary}{found}{optional}\n"));
+    if report.problems.is_empty() { Ok(()) } else { Err(Stop::Problems) }
+}
+
+/// The runtime's `lib/modules`, and its feature release.
+fn java_image(path: &Path) -> Result<(PathBuf, u32), Stop> {
+    let image = if path.is_dir() { path.join("lib/modules") } else { path.to_owned() };
+    let home = image.parent().and_then(Path::parent).unwrap_or(path);
+    let release = home.join("release");
+    let text = fs::read_to_string(&release).map_err(Error::read(&release))?;
+    let version = text.lines().find_map(|line| line.strip_prefix("JAVA_VERSION=\""));
+    let number = version.and_then(|v| v.split(['.', '"', '-', '+']).next()).and_then(|v| v.parse().ok());
+    let number = number.ok_or_else(|| Error::archive(release.display().to_string(), "names no Java version"))?;
+    Ok((image, number))
+}
+
+/// A jar itself, or the jars of a directory, by name.
+fn jar_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(Error::read(path))? {
+        let file = entry.map_err(Error::read(path))?.path();
+        // As the launcher expands a wildcard: these two endings, hidden files too, nothing below.
+        if file.extension().is_some_and(|e| e == "jar" || e == "JAR") && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn jar(path: &Path, role: Role) -> Result<Jar, Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Jar { name, via: String::new(), at: None, role, bytes: Box::new(Disk::open(path)?) })
+}
+
+/// A file that is open for reading.
+struct Disk {
+    file: File,
+    size: u64,
+}
+
+impl Disk {
+    fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(Error::read(path))?;
+        let size = file.metadata().map_err(Error::read(path))?.len();
+        Ok(Self { file, size })
+    }
+}
+
+impl ReadAt for Disk {
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(&self.file, buf, offset)
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+}
