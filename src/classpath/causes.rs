@@ -36,7 +36,7 @@ impl Baseline {
         Self(keys)
     }
 
-    fn has(&self, universe: &Universe<'_>, finding: &Finding) -> bool {
+    pub(super) fn has(&self, universe: &Universe<'_>, finding: &Finding) -> bool {
         self.0.binary_search(&key(universe, finding)).is_ok()
     }
 }
@@ -81,7 +81,13 @@ pub(super) fn causes<'f>(
         findings.iter().filter(|finding| baseline.is_none_or(|baseline| !baseline.has(universe, finding))).collect();
     for finding in &fresh {
         // Consequences are told by their cause; what a handler expects is no fault.
-        if matches!(finding.kind, FindingKind::UnloadableClass | FindingKind::LinkAbove) || finding.guard == Guard::Strong {
+        let follows = match finding.kind {
+            FindingKind::UnloadableClass | FindingKind::LinkAbove => true,
+            FindingKind::Verify => finding.found != ABSENT,
+            FindingKind::Load(_) => finding.found != finding.source,
+            _ => false,
+        };
+        if follows || finding.guard == Guard::Strong {
             continue;
         }
         match cause(universe, finding, jars, &removed) {

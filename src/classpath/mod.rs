@@ -16,6 +16,7 @@
 mod bytes;
 mod causes;
 mod class;
+mod details;
 mod duplicates;
 mod facts;
 mod findings;
@@ -45,6 +46,7 @@ use crate::problem::{At, Problem};
 use crate::profile::Located;
 
 pub use causes::Baseline;
+pub use details::{Details, Reference, Refusal};
 pub use facts::{FACTS_VERSION, Facts};
 pub use modules::ModuleFlags;
 
@@ -115,6 +117,8 @@ pub struct Request<'a> {
     pub flags: &'a ModuleFlags,
     /// Binary or source names of classes that somebody will ask for.
     pub require: &'a [Located<String>],
+    /// Whether [`Report::details`] is wanted.
+    pub details: bool,
     /// Threads that work at once.
     pub threads: usize,
 }
@@ -154,17 +158,20 @@ pub struct Report {
     pub classes: usize,
     /// Classes that only optional code misses.
     pub optional: usize,
+    /// Everything that does not link, known or not.
+    pub details: Option<Details>,
 }
 
 /// What the untouched distribution has among itself: the jars that are stock or were removed.
 #[must_use]
 pub fn baseline(request: &Request<'_>) -> Baseline {
     let layer = BootLayer::resolve(&request.runtime.contents.modules, request.flags);
-    let facts = request.of_jars(|role| matches!(role, Role::Stock | Role::Removed)).map(|(_, facts)| facts);
-    let facts: Vec<&Facts> = facts.collect();
+    let of_stock: Vec<_> = request.of_jars(|role| matches!(role, Role::Stock | Role::Removed)).collect();
+    let facts: Vec<&Facts> = of_stock.iter().map(|(_, facts)| *facts).collect();
+    let bytes: Vec<&dyn ReadAt> = of_stock.iter().map(|(jar, _)| jar.bytes.as_ref()).collect();
     let universe = Universe::new(&request.runtime.contents.segments, &layer, &facts, request.threads);
     let loads = request.loads(&universe, &facts);
-    Baseline::of(&universe, &link::link(&universe, &loads, request.threads))
+    Baseline::of(&universe, &link::link(&universe, &loads, &bytes, request.threads))
 }
 
 /// Verifies the class path. Without a baseline everything counts that does not link.
@@ -176,7 +183,8 @@ pub fn verify(request: &Request<'_>, baseline: Option<&Baseline>) -> Report {
     let facts: Vec<&Facts> = on_path.iter().map(|(_, facts)| *facts).collect();
     let universe = Universe::new(&request.runtime.contents.segments, &layer, &facts, request.threads);
     let loads = request.loads(&universe, &facts);
-    let findings = link::link(&universe, &loads, request.threads);
+    let bytes: Vec<&dyn ReadAt> = path.iter().map(|jar| jar.bytes.as_ref()).collect();
+    let findings = link::link(&universe, &loads, &bytes, request.threads);
     let gone: Vec<(&Jar, &Facts)> = request.of_jars(|role| role == Role::Removed).collect();
     let gone_facts: Vec<(u32, &Facts)> = (0..).zip(gone.iter().map(|(_, facts)| *facts)).collect();
     let causes = causes::causes(&universe, &findings, &path, &gone_facts, baseline);
@@ -191,7 +199,8 @@ pub fn verify(request: &Request<'_>, baseline: Option<&Baseline>) -> Report {
     problems.extend(words.duplicates(&duplicates::pairs(&universe, &matters)));
     problems.extend(required::problems(&universe, &loads, request.require));
     let classes = facts.iter().flat_map(|facts| &facts.segments).map(|segment| segment.classes.len()).sum();
-    Report { problems, classes, optional: causes.optional.len() }
+    let details = request.details.then(|| details::details(&universe, &findings, &path, baseline));
+    Report { problems, classes, optional: causes.optional.len(), details }
 }
 
 impl Request<'_> {

@@ -136,6 +136,12 @@ impl<'a> Universe<'a> {
         self.class(class).map_or_else(String::new, |(segment, facts)| text(segment.facts, facts.name))
     }
 
+    /// Its bytes.
+    pub(super) fn name_bytes(&self, class: ClassNo) -> &'a [u8] {
+        let facts: Option<&'a [u8]> = self.class(class).map(|(segment, facts)| segment.facts.text(facts.name));
+        facts.unwrap_or_default()
+    }
+
     pub(super) fn name_id(&self, class: ClassNo) -> Id {
         self.class(class).and_then(|(segment, facts)| segment.facts.symbol(facts.name)).map_or(0, |symbol| symbol.id)
     }

@@ -6,7 +6,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::classpath::{self, Baseline, Facts, Jar, ModuleFlags, Report, Role, Runtime};
+use serde_json::json;
+
+use crate::classpath::{self, Baseline, Facts, Jar, Report, Role, Runtime};
 use crate::cli;
 use crate::error::Error;
 use crate::matrix::Stack;
@@ -17,6 +19,9 @@ use crate::tree::Kind;
 
 use super::gather::Gathered;
 use super::{Stop, World, say};
+
+/// Version of the JSON report: docs/classpath.md tells its fields.
+const JSON_VERSION: u32 = 1;
 
 /// What the class path of gathered contents shows.
 pub(super) fn of_profile(
@@ -36,8 +41,17 @@ pub(super) fn of_profile(
     let jars = &gathered.class_path;
     let facts = facts(jars, java, world);
     let flags = classpath::spark_flags(jars, &facts);
-    let report = judge(jars, &facts, &runtime, java, &flags, &profile.require, world);
-    Ok(report.problems)
+    let request = classpath::Request {
+        jars,
+        facts: &facts,
+        runtime: &runtime,
+        java,
+        flags: &flags,
+        require: &profile.require,
+        details: false,
+        threads: world.threads,
+    };
+    Ok(judge(&request).problems)
 }
 
 fn facts(jars: &[Jar], java: u32, world: &World) -> Vec<Facts> {
@@ -45,19 +59,11 @@ fn facts(jars: &[Jar], java: u32, world: &World) -> Vec<Facts> {
     classpath::facts(&bytes, java, world.threads)
 }
 
-fn judge(
-    jars: &[Jar],
-    facts: &[Facts],
-    runtime: &Runtime,
-    java: u32,
-    flags: &ModuleFlags,
-    require: &[Located<String>],
-    world: &World,
-) -> Report {
-    let request = classpath::Request { jars, facts, runtime, java, flags, require, threads: world.threads };
-    let has_baseline = jars.iter().any(|jar| matches!(jar.role, Role::Stock | Role::Removed));
-    let baseline: Option<Baseline> = has_baseline.then(|| classpath::baseline(&request));
-    classpath::verify(&request, baseline.as_ref())
+/// Verifies, against the untouched distribution where there is one.
+fn judge(request: &classpath::Request<'_>) -> Report {
+    let has_baseline = request.jars.iter().any(|jar| matches!(jar.role, Role::Stock | Role::Removed));
+    let baseline: Option<Baseline> = has_baseline.then(|| classpath::baseline(request));
+    classpath::verify(request, baseline.as_ref())
 }
 
 pub(super) fn classpath(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
@@ -93,7 +99,17 @@ pub(super) fn classpath(command: &cli::Classpath, world: &World) -> Result<(), S
     flags.open.extend(command.add_opens.iter().cloned());
     let require: Vec<Located<String>> =
         command.require.iter().map(|name| Located { value: name.clone(), at: problem::At::default() }).collect();
-    let report = judge(&jars, &facts, &runtime, release, &flags, &require, world);
+    let request = classpath::Request {
+        jars: &jars,
+        facts: &facts,
+        runtime: &runtime,
+        java: release,
+        flags: &flags,
+        require: &require,
+        details: command.all,
+        threads: world.threads,
+    };
+    let report = judge(&request);
     show(command, &report, jars.len(), world)
 }
 
@@ -101,7 +117,24 @@ fn show(command: &cli::Classpath, report: &Report, jars: usize, world: &World) -
     let source = SourceFile { name: "the class path".to_owned(), text: String::new() };
     let level = |level: Level| if command.deny.deny.is_some() && level == Level::Warn { Level::Deny } else { level };
     let weighed: Vec<(Level, Problem)> = report.problems.iter().map(|p| (level(p.code.level), p.clone())).collect();
+    if command.json {
+        let mut json = json!({
+            "version": JSON_VERSION,
+            "jars": jars,
+            "classes": report.classes,
+            "optional-classes": report.optional,
+            "problems": problem::json(&weighed, &source),
+        });
+        if let (Some(details), Some(json)) = (&report.details, json.as_object_mut()) {
+            json.insert("all".to_owned(), json!(details));
+        }
+        say(&format!("{json}\n"));
+        return if report.problems.is_empty() { Ok(()) } else { Err(Stop::Problems) };
+    }
     super::show(&weighed, &source, world);
+    if let Some(details) = &report.details {
+        say(&details.to_string());
+    }
     let summary = format!("{jars} jars, {} classes: ", report.classes);
     let found = match report.problems.len() {
         0 => "everything links".to_owned(),

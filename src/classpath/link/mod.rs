@@ -1,21 +1,28 @@
 //! Linking everything that can be found, as the JVM would when it is used: [`link`].
 
 pub(super) mod access;
+mod assign;
+mod frame;
 pub(super) mod load;
 pub(super) mod resolve;
+mod step;
+pub(super) mod verification;
+mod verify;
 
 use super::class::flag;
 use super::facts::{ClassFacts, Kind, MemberSymbol, NONE, Use, how, op};
 use super::findings::{Finding, FindingKind, Guard};
 use super::universe::{ABSENT, ClassNo, Placed, RUNTIME, Universe};
 use super::work;
+use crate::outside::ReadAt;
 use load::{Fault, Loads};
 use resolve::Resolved;
 
-/// Links every class of the class path; findings in the order of the jars and their classes.
-pub(super) fn link(universe: &Universe<'_>, loads: &Loads, threads: usize) -> Vec<Finding> {
+/// Links every class of the class path; `jars` are their bytes.
+pub(super) fn link(universe: &Universe<'_>, loads: &Loads, jars: &[&dyn ReadAt], threads: usize) -> Vec<Finding> {
     let segments: Vec<u32> = (0..u32::try_from(universe.segments.len()).unwrap_or(0)).collect();
-    work::all(&segments, threads, |&number| Linker::of(universe, loads, number)).into_iter().flatten().collect()
+    let references = work::all(&segments, threads, |&number| Linker::of(universe, loads, number)).into_iter().flatten();
+    references.chain(verification::findings(universe, loads, jars, threads)).collect()
 }
 
 /// Links the classes of one segment.
