@@ -1,17 +1,16 @@
 //! Every finding in words, for those who compare us with a JVM: [`Details`].
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
-use super::Jar;
 use super::causes::Baseline;
 use super::findings::{Finding, FindingKind, Guard};
-use super::jar::Reader;
+use super::jar::Shelf;
 use super::report::phrase;
 use super::site::{Site, dotted, site};
-use super::universe::Universe;
+use super::universe::{ABSENT, Universe, text};
+use super::{Jar, Role};
 
 /// Everything that does not link.
 #[derive(Debug, Default, Serialize)]
@@ -37,6 +36,8 @@ pub struct Refusal {
     pub error: &'static str,
     /// The other class that takes part.
     pub because: String,
+    /// The finding as a sentence.
+    pub text: String,
     /// Whether the untouched distribution has it, too.
     pub baseline: bool,
 }
@@ -69,16 +70,21 @@ pub(super) fn details(
     baseline: Option<&Baseline>,
 ) -> Details {
     let mut details = Details::default();
-    let mut readers: BTreeMap<u32, Reader<'_>> = BTreeMap::new();
+    let mut shelf = Shelf::new(path.iter().map(|jar| jar.bytes.as_ref()));
     for finding in findings {
         let number = universe.jar(finding.source);
         let Some(jar) = usize::try_from(number).ok().and_then(|at| path.get(at)) else { continue };
         let in_baseline = baseline.is_some_and(|baseline| baseline.has(universe, finding));
+        let site = site(universe, finding, &mut shelf);
+        let text = phrase(finding, &site);
+        let Site { from, to } = site;
+        let (jar, error) = (jar.name.clone(), finding.kind.error());
         let refusal = || Refusal {
             class: dotted(&universe.name(finding.source)),
-            jar: jar.name.clone(),
-            error: finding.kind.error(),
-            because: dotted(&finding.target_name(universe)),
+            jar: jar.clone(),
+            error,
+            because: to.clone(),
+            text: text.clone(),
             baseline: in_baseline,
         };
         match finding.kind {
@@ -87,31 +93,54 @@ pub(super) fn details(
                 details.unlinkable.push(refusal());
             }
             _ => {
-                let reader = readers.entry(number).or_insert_with(|| Reader::new(jar.bytes.as_ref()));
-                let site = site(universe, finding, reader);
-                let text = phrase(finding, &site);
-                let Site { from, to } = site;
                 let guard = match finding.guard {
                     Guard::None => "none",
                     Guard::Weak => "weak",
                     Guard::Strong => "strong",
                 };
-                let error = finding.kind.error();
-                details.references.push(Reference { from, jar: jar.name.clone(), to, error, text, guard, baseline: in_baseline });
+                details.references.push(Reference { from, jar, to, error, text, guard, baseline: in_baseline });
             }
         }
     }
+    details.unloadable.extend(hidden(universe, path));
     details.unloadable.sort_by(|a, b| a.class.cmp(&b.class));
     details.unlinkable.sort_by(|a, b| a.class.cmp(&b.class));
     details
+}
+
+/// Classes that nobody finds, because a module of the runtime owns their package.
+fn hidden(universe: &Universe<'_>, path: &[&Jar]) -> Vec<Refusal> {
+    let mut hidden = Vec::new();
+    for segment in &universe.segments {
+        let Some(jar) = usize::try_from(segment.jar).ok().and_then(|at| path.get(at)) else { continue };
+        for (&number, facts) in segment.numbers.iter().zip(&segment.facts.classes) {
+            let Some(symbol) = segment.facts.symbol(facts.name).filter(|_| number == ABSENT) else { continue };
+            if let Some(module) = universe.layer.module(symbol.package)
+                && universe.find(symbol.id).is_none()
+            {
+                hidden.push(Refusal {
+                    class: dotted(&text(segment.facts, facts.name)),
+                    jar: jar.name.clone(),
+                    error: "ClassNotFoundException",
+                    because: module.to_owned(),
+                    text: format!(
+                        "ClassNotFoundException: {} is in a package of the module {module}",
+                        dotted(&text(segment.facts, facts.name))
+                    ),
+                    baseline: jar.role == Role::Stock,
+                });
+            }
+        }
+    }
+    hidden
 }
 
 impl fmt::Display for Details {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = |baseline: bool| if baseline { " [baseline]" } else { "" };
         for (what, list) in [("cannot be loaded", &self.unloadable), ("cannot be linked", &self.unlinkable)] {
-            for Refusal { class, jar, error, because, baseline } in list {
-                writeln!(f, "{jar}: {class} {what}: {error} {because}{}", known(*baseline))?;
+            for Refusal { class, jar, text, baseline, .. } in list {
+                writeln!(f, "{jar}: {class} {what}: {text}{}", known(*baseline))?;
             }
         }
         for Reference { jar, text, baseline, .. } in &self.references {

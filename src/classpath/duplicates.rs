@@ -23,10 +23,13 @@ pub(super) struct Pair {
     pub(super) site: Option<(ClassNo, u32, String)>,
 }
 
+/// Pairs by the places of their jars.
+pub(super) type Pairs = BTreeMap<(u32, u32), Pair>;
+
 /// Every pair of jars, by their places, that holds classes of one name. `matters` says which pairs are worth
 /// the search for references that depend on the order.
-pub(super) fn pairs(universe: &Universe<'_>, matters: &dyn Fn(u32, u32) -> bool) -> BTreeMap<(u32, u32), Pair> {
-    let mut pairs: BTreeMap<(u32, u32), Pair> = BTreeMap::new();
+pub(super) fn pairs(universe: &Universe<'_>, matters: &dyn Fn(u32, u32) -> bool) -> Pairs {
+    let mut pairs: Pairs = BTreeMap::new();
     let mut copies: BTreeMap<Id, Vec<ClassNo>> = BTreeMap::new();
     for segment in universe.segments.iter().filter(|segment| segment.jar != RUNTIME) {
         for (&class, facts) in segment.numbers.iter().zip(&segment.facts.classes) {
@@ -64,11 +67,7 @@ fn is_same(a: &ClassFacts, b: &ClassFacts) -> bool {
 }
 
 /// Resolves every reference to a class with differing copies against each copy.
-fn order_matters(
-    universe: &Universe<'_>,
-    copies: &BTreeMap<Id, Vec<ClassNo>>,
-    pairs: &mut BTreeMap<(u32, u32), Pair>,
-) {
+fn order_matters(universe: &Universe<'_>, copies: &BTreeMap<Id, Vec<ClassNo>>, pairs: &mut BTreeMap<(u32, u32), Pair>) {
     for segment in universe.segments.iter().filter(|segment| segment.jar != RUNTIME) {
         let of_symbol: Vec<Option<&Vec<ClassNo>>> =
             segment.facts.symbols.iter().map(|symbol| copies.get(&symbol.id)).collect();
@@ -89,7 +88,9 @@ fn order_matters(
                     pair.sensitive += 1;
                     let source = usize::try_from(at).ok().and_then(|at| user.get(at)).copied().unwrap_or(NONE);
                     let class = usize::try_from(source).ok().and_then(|at| segment.numbers.get(at)).copied();
-                    if pair.site.is_none() && let Some(class) = class {
+                    if pair.site.is_none()
+                        && let Some(class) = class
+                    {
                         pair.site = Some((class, at, text(segment.facts, member.owner).replace('/', ".")));
                     }
                 }

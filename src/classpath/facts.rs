@@ -216,8 +216,6 @@ pub(super) mod op {
     pub(in crate::classpath) const INTERFACE: u16 = 1 << 7;
     /// By a method handle: when its call site runs.
     pub(in crate::classpath) const HANDLE: u16 = 1 << 8;
-    /// `new` of the owner stands in the class.
-    pub(in crate::classpath) const NEW: u16 = 1 << 9;
     /// An instruction is outside of every handler for linkage errors of members.
     pub(in crate::classpath) const OPEN: u16 = 1 << 10;
     /// … outside of every handler for missing classes.

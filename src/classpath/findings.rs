@@ -2,8 +2,9 @@
 //! reference of a class that would fail when it is used.
 
 use super::facts::NONE;
+use super::id::Id;
 use super::link::load::FaultKind;
-use super::universe::{ClassNo, Universe, text};
+use super::universe::{ABSENT, ClassNo, Universe, text};
 
 /// Something that does not link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) struct Finding {
     pub(super) member: u32,
     /// Where the class that is named was found, or `ABSENT`.
     pub(super) found: ClassNo,
+    /// Number of the method that the source owes to `found`, or 0.
+    pub(super) id: Id,
     pub(super) guard: Guard,
 }
 
@@ -55,6 +58,10 @@ pub(super) enum FindingKind {
     FinalWrite,
     /// `new` of an abstract class or an interface.
     AbstractNew,
+    /// A concrete class does not have a method that is called.
+    NotImplemented,
+    /// … or has it, and it is not public.
+    NotPublic,
 }
 
 /// Handlers around every use.
@@ -91,7 +98,8 @@ impl FindingKind {
             Self::Conflict | Self::NotAnInterface | Self::NotAClass | Self::IsStatic | Self::IsNotStatic => {
                 "IncompatibleClassChangeError"
             }
-            Self::ClassAccess | Self::MemberAccess | Self::FinalWrite => "IllegalAccessError",
+            Self::ClassAccess | Self::MemberAccess | Self::FinalWrite | Self::NotPublic => "IllegalAccessError",
+            Self::NotImplemented => "AbstractMethodError",
             Self::AbstractNew => "InstantiationError",
         }
     }
@@ -106,7 +114,7 @@ impl Finding {
     /// The name of the class that is named, internal form.
     pub(super) fn target_name(&self, universe: &Universe<'_>) -> String {
         if self.target == NONE {
-            return String::new();
+            return if self.found == ABSENT { String::new() } else { universe.name(self.found) };
         }
         // A fault's symbols are those of the class at which it shows.
         let segment = match self.kind {

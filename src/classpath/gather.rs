@@ -326,8 +326,10 @@ impl Gatherer {
         let Ok(at) = own.binary_search_by_key(&number, |declared| declared.id) else { return false };
         let flags = own.get(at).map_or(0, |declared| declared.flags);
         let is_static = flags & flag::STATIC != 0;
-        let sound = if is_static { operation & op::INSTRUCTION & !op::STATICS == 0 } else { operation & op::STATICS == 0 };
-        sound && (flags & flag::FINAL == 0 || operation & op::LATE == 0)
+        let sound =
+            if is_static { operation & op::INSTRUCTION & !op::STATICS == 0 } else { operation & op::STATICS == 0 };
+        // Who calls an abstract method is asked for elsewhere.
+        sound && flags & flag::ABSTRACT == 0 && (flags & flag::FINAL == 0 || operation & op::LATE == 0)
     }
 
     fn mentions(&mut self, class: &ClassFile<'_>) -> Span {
@@ -356,6 +358,10 @@ impl Gatherer {
             }
         }
         for declared in class.fields.iter().chain(&class.methods) {
+            for thrown in indices(declared.throws) {
+                let symbol = self.class_symbol(class, thrown);
+                self.mention(start, symbol, how::DECLARED);
+            }
             self.mention_descriptor(class, start, declared.descriptor, how::DESCRIPTOR | how::DECLARED);
         }
         Span { start, end: count(&self.segment.mentions) }
@@ -459,9 +465,9 @@ impl Guards {
         let caught = |index: u16| match class.pool.class_name(index)? {
             b"java/lang/NoClassDefFoundError" => Some(CATCHES_CLASS | CATCHES_ALL),
             b"java/lang/LinkageError" => Some(CATCHES_CLASS | CATCHES_MEMBER | CATCHES_ALL),
-            b"java/lang/NoSuchMethodError" | b"java/lang/NoSuchFieldError" | b"java/lang/IncompatibleClassChangeError" => {
-                Some(CATCHES_MEMBER | CATCHES_ALL)
-            }
+            b"java/lang/NoSuchMethodError"
+            | b"java/lang/NoSuchFieldError"
+            | b"java/lang/IncompatibleClassChangeError" => Some(CATCHES_MEMBER | CATCHES_ALL),
             // In Scala `case NonFatal(_)` catches these too and throws linkage errors on.
             b"java/lang/Throwable" | b"java/lang/Error" if !class.attributes.scala => Some(CATCHES_ALL),
             _ => None,

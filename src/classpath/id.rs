@@ -106,12 +106,6 @@ impl Table {
             }
         }
     }
-
-    /// Empties the table and keeps its room.
-    pub(super) fn clear(&mut self) {
-        self.slots.fill((0, EMPTY));
-        self.used = 0;
-    }
 }
 
 #[cfg(test)]

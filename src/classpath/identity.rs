@@ -23,16 +23,15 @@ pub(super) fn of(file: &str, facts: &JarFacts) -> Option<Identity> {
     let described: Vec<(&str, &str, &str)> = described.collect();
     let own = match described.as_slice() {
         [only] if by_name.is_none_or(|(artifact, _)| artifact == only.1) => Some(*only),
-        many => many.iter().copied().find(|(_, artifact, version)| {
-            by_name.is_some_and(|(a, v)| a == *artifact && plain(v) == *version)
-        }),
+        many => many
+            .iter()
+            .copied()
+            .find(|(_, artifact, version)| by_name.is_some_and(|(a, v)| a == *artifact && plain(v) == *version)),
     };
     match (own, by_name) {
-        (Some((group, artifact, version)), _) => Some(Identity {
-            artifact: artifact.to_owned(),
-            group: Some(group.to_owned()),
-            version: version.to_owned(),
-        }),
+        (Some((group, artifact, version)), _) => {
+            Some(Identity { artifact: artifact.to_owned(), group: Some(group.to_owned()), version: version.to_owned() })
+        }
         (None, Some((artifact, version))) => {
             Some(Identity { artifact: artifact.to_owned(), group: None, version: plain(version).to_owned() })
         }

@@ -7,6 +7,7 @@ use crate::outside::ReadAt;
 use super::facts::{Facts, JarFacts, Segment};
 use super::gather::{Depth, Found, Gatherer};
 use super::manifest::{self, Manifest};
+use super::universe::{ClassNo, Universe};
 use super::work;
 use super::zip::{Archive, Entry, Window};
 
@@ -74,7 +75,11 @@ impl<'a> Opened<'a> {
         let name = |entry: &&Entry| self.archive.name(entry).eq_ignore_ascii_case(b"META-INF/MANIFEST.MF");
         let Some(entry) = self.archive.entries.iter().find(name) else { return Manifest::default() };
         let mut text = Vec::new();
-        let read = if entry.size > manifest::MAX { Err("is too large") } else { Window::default().contents(self.bytes, entry, &mut text) };
+        let read = if entry.size > manifest::MAX {
+            Err("is too large")
+        } else {
+            Window::default().contents(self.bytes, entry, &mut text)
+        };
         read.and_then(|()| Manifest::parse(&text)).unwrap_or_else(|reason| {
             self.facts.bad_manifest = Some(reason.to_owned());
             Manifest::default()
@@ -157,7 +162,8 @@ fn classes(archive: &Archive, java: Option<u32>) -> Vec<(u32, u16)> {
         let Some(stem) = class_name(name, 0) else { continue };
         if let Some(below) = stem.strip_prefix(b"META-INF/") {
             let Some(java) = java else { continue };
-            let Some((version, class)) = version_folder(below).filter(|(version, _)| (8..=java).contains(version)) else {
+            let Some((version, class)) = version_folder(below).filter(|(version, _)| (8..=java).contains(version))
+            else {
                 continue;
             };
             let skip = u16::try_from(stem.len() - class.len()).unwrap_or(u16::MAX);
@@ -170,15 +176,16 @@ fn classes(archive: &Archive, java: Option<u32>) -> Vec<(u32, u16)> {
         }
     }
     if !versioned.is_empty() {
-        let name = |index: u32| usize::try_from(index).ok().and_then(|i| archive.entries.get(i)).map(|e| archive.name(e));
-        let hidden = |index: u32| name(index).and_then(|name| class_name(name, 0)).is_some_and(|n| versioned.contains_key(n));
+        let name =
+            |index: u32| usize::try_from(index).ok().and_then(|i| archive.entries.get(i)).map(|e| archive.name(e));
+        let hidden =
+            |index: u32| name(index).and_then(|name| class_name(name, 0)).is_some_and(|n| versioned.contains_key(n));
         plain.retain(|(index, _)| !hidden(*index));
         plain.extend(versioned.values().map(|&(_, index, skip)| (index, skip)));
     }
     let entry = |index: u32| usize::try_from(index).ok().and_then(|i| archive.entries.get(i));
-    let is_module = |index: u32, skip| {
-        entry(index).and_then(|entry| class_name(archive.name(entry), skip)) == Some(b"module-info")
-    };
+    let is_module =
+        |index: u32, skip| entry(index).and_then(|entry| class_name(archive.name(entry), skip)) == Some(b"module-info");
     plain.retain(|&(index, skip)| !is_module(index, skip));
     plain.sort_by_key(|&(index, _)| entry(index).map_or(0, |entry| entry.offset));
     plain
@@ -202,7 +209,8 @@ fn providers(text: &str) -> Vec<String> {
 /// `group:artifact:version` of a `pom.properties`.
 fn coordinate(text: &str) -> Option<String> {
     let value = |key: &str| {
-        text.lines().find_map(|line| Some(line.trim().strip_prefix(key)?.trim_start().strip_prefix('=')?.trim().to_owned()))
+        text.lines()
+            .find_map(|line| Some(line.trim().strip_prefix(key)?.trim_start().strip_prefix('=')?.trim().to_owned()))
     };
     Some(format!("{}:{}:{}", value("groupId")?, value("artifactId")?, value("version")?))
 }
@@ -225,5 +233,24 @@ impl<'a> Reader<'a> {
         let archive = self.archive.get_or_insert_with(|| Archive::open(bytes).unwrap_or_default());
         let entry = usize::try_from(entry).ok().and_then(|i| archive.entries.get(i));
         entry.is_some_and(|entry| self.window.contents(bytes, entry, into).is_ok())
+    }
+}
+
+/// Reads single classes of all jars of a class path.
+pub(super) struct Shelf<'a> {
+    jars: Vec<Reader<'a>>,
+}
+
+impl<'a> Shelf<'a> {
+    pub(super) fn new(jars: impl Iterator<Item = &'a dyn ReadAt>) -> Self {
+        Self { jars: jars.map(Reader::new).collect() }
+    }
+
+    /// The bytes of a class; none for those of the runtime.
+    pub(super) fn class(&mut self, universe: &Universe<'_>, class: ClassNo) -> Option<Vec<u8>> {
+        let (segment, facts) = universe.class(class)?;
+        let reader = self.jars.get_mut(usize::try_from(segment.jar).ok()?)?;
+        let mut bytes = Vec::new();
+        reader.class(facts.entry, &mut bytes).then_some(bytes)
     }
 }

@@ -30,6 +30,7 @@ pub(super) struct Contents {
 /// Where a resource is.
 #[derive(Clone, Copy)]
 struct Resource<'a> {
+    is_class: bool,
     module: &'a [u8],
     package: &'a [u8],
     base: &'a [u8],
@@ -72,7 +73,8 @@ pub(super) fn read(bytes: &dyn ReadAt, threads: usize) -> Result<Contents, Reaso
     let mut resources = Vec::new();
     for at in (0..offsets.len()).step_by(4) {
         let place = usize::try_from(word(offsets, at).ok_or(CUT)?).map_err(|_| CUT)?;
-        resources.extend(location(places.get(place..).ok_or(CUT)?, texts).ok_or(CUT)?);
+        let resource = location(places.get(place..).ok_or(CUT)?, texts).ok_or(CUT)?;
+        resources.extend(resource.is_class.then_some(resource));
     }
     resources.sort_by_key(|resource| resource.offset);
     let image = Image { bytes, start: HEADER + tables, texts, big };
@@ -83,8 +85,8 @@ pub(super) fn read(bytes: &dyn ReadAt, threads: usize) -> Result<Contents, Reaso
     Ok(Contents { segments: segments.into_iter().collect::<Result<_, _>>()?, modules })
 }
 
-/// The class at a location, or none where it is something else.
-fn location<'a>(bytes: &[u8], texts: &'a [u8]) -> Option<Option<Resource<'a>>> {
+/// What is at a location.
+fn location<'a>(bytes: &[u8], texts: &'a [u8]) -> Option<Resource<'a>> {
     let mut cursor = Cursor::new(bytes);
     let mut values = [0_u64; 8];
     loop {
@@ -108,7 +110,7 @@ fn location<'a>(bytes: &[u8], texts: &'a [u8]) -> Option<Option<Resource<'a>>> {
     let (module, package) = (text(module)?, text(package)?);
     let is_class = text(extension)? == b"class" && !matches!(module, b"modules" | b"packages" | b"");
     let is_preview = package.starts_with(b"META-INF");
-    Some((is_class && !is_preview).then_some(Resource { module, package, base: text(base)?, offset, compressed, size }))
+    Some(Resource { is_class: is_class && !is_preview, module, package, base: text(base)?, offset, compressed, size })
 }
 
 struct Image<'a> {
@@ -202,6 +204,6 @@ impl Image<'_> {
             let four = *bytes.get(at..)?.first_chunk()?;
             Some(if self.big { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
         };
-        if word(0)? != 0xcafe_fafa { None } else { usize::try_from(word(20)?).ok() }
+        if word(0)? == 0xcafe_fafa { usize::try_from(word(20)?).ok() } else { None }
     }
 }

@@ -51,7 +51,6 @@ pub use facts::{FACTS_VERSION, Facts};
 pub use modules::ModuleFlags;
 
 use facts::mark;
-use findings::Finding;
 use link::load::{Loads, is_refused};
 use modules::BootLayer;
 use universe::{ABSENT, RUNTIME, Universe};
@@ -154,7 +153,9 @@ pub fn spark_flags(jars: &[Jar], facts: &[Facts]) -> ModuleFlags {
 pub struct Report {
     /// A problem for each cause, the jars that cannot be read first.
     pub problems: Vec<Problem>,
-    /// Classes on the class path.
+    /// Jars on the class path.
+    pub jars: usize,
+    /// Classes in them.
     pub classes: usize,
     /// Classes that only optional code misses.
     pub optional: usize,
@@ -171,7 +172,7 @@ pub fn baseline(request: &Request<'_>) -> Baseline {
     let bytes: Vec<&dyn ReadAt> = of_stock.iter().map(|(jar, _)| jar.bytes.as_ref()).collect();
     let universe = Universe::new(&request.runtime.contents.segments, &layer, &facts, request.threads);
     let loads = request.loads(&universe, &facts);
-    Baseline::of(&universe, &link::link(&universe, &loads, &bytes, request.threads))
+    Baseline::of(&universe, &link::link(&universe, &loads, &bytes, &|_| true, request.threads))
 }
 
 /// Verifies the class path. Without a baseline everything counts that does not link.
@@ -184,7 +185,10 @@ pub fn verify(request: &Request<'_>, baseline: Option<&Baseline>) -> Report {
     let universe = Universe::new(&request.runtime.contents.segments, &layer, &facts, request.threads);
     let loads = request.loads(&universe, &facts);
     let bytes: Vec<&dyn ReadAt> = path.iter().map(|jar| jar.bytes.as_ref()).collect();
-    let findings = link::link(&universe, &loads, &bytes, request.threads);
+    let roles: Vec<Role> = path.iter().map(|jar| jar.role).collect();
+    let role = |at: u32| usize::try_from(at).ok().and_then(|at| roles.get(at)).copied();
+    let is_stock = |jar: u32| role(jar) == Some(Role::Stock);
+    let findings = link::link(&universe, &loads, &bytes, &is_stock, request.threads);
     let gone: Vec<(&Jar, &Facts)> = request.of_jars(|role| role == Role::Removed).collect();
     let gone_facts: Vec<(u32, &Facts)> = (0..).zip(gone.iter().map(|(_, facts)| *facts)).collect();
     let causes = causes::causes(&universe, &findings, &path, &gone_facts, baseline);
@@ -193,14 +197,14 @@ pub fn verify(request: &Request<'_>, baseline: Option<&Baseline>) -> Report {
     let mut problems: Vec<Problem> = on_path.iter().filter_map(|(jar, facts)| unreadable(jar, facts)).collect();
     problems.extend((0..).zip(&on_path).filter_map(|(at, (jar, _))| request.too_new(&universe, at, jar)));
     problems.extend((0..).zip(&on_path).filter_map(|(at, (jar, _))| malformed(&universe, at, jar)));
-    problems.extend(words.causes(&causes, &gone_jars));
-    let role = |at: u32| usize::try_from(at).ok().and_then(|at| path.get(at)).map(|jar| jar.role);
-    let matters = |a: u32, b: u32| role(a) != Some(Role::Stock) || role(b) != Some(Role::Stock);
-    problems.extend(words.duplicates(&duplicates::pairs(&universe, &matters)));
+    let matters = |a: u32, b: u32| !is_stock(a) || !is_stock(b);
+    let pairs = duplicates::pairs(&universe, &matters);
+    problems.extend(words.causes(&causes, &pairs, &gone_jars));
+    problems.extend(words.duplicates(&pairs));
     problems.extend(required::problems(&universe, &loads, request.require));
     let classes = facts.iter().flat_map(|facts| &facts.segments).map(|segment| segment.classes.len()).sum();
     let details = request.details.then(|| details::details(&universe, &findings, &path, baseline));
-    Report { problems, classes, optional: causes.optional.len(), details }
+    Report { problems, jars: path.len(), classes, optional: causes.optional.len(), details }
 }
 
 impl Request<'_> {
@@ -239,10 +243,7 @@ impl Request<'_> {
 }
 
 /// The classes of a jar that are found by their names.
-fn classes_of<'u>(
-    universe: &'u Universe<'_>,
-    jar: u32,
-) -> impl Iterator<Item = (String, &'u facts::ClassFacts)> + 'u {
+fn classes_of<'u>(universe: &'u Universe<'_>, jar: u32) -> impl Iterator<Item = (String, &'u facts::ClassFacts)> + 'u {
     universe.segments.iter().filter(move |segment| segment.jar == jar && jar != RUNTIME).flat_map(move |segment| {
         let found = segment.numbers.iter().zip(&segment.facts.classes);
         let found = found.filter(|(number, _)| **number != ABSENT && !universe.is_hidden(**number));
@@ -279,7 +280,8 @@ fn malformed(universe: &Universe<'_>, at: u32, jar: &Jar) -> Option<Problem> {
         })
         .collect();
     let (name, reason) = broken.first()?;
-    let message = format!("{} has {} that the JVM refuses", jar.name, report::plural(broken.len(), "class file", "class files"));
+    let message =
+        format!("{} has {} that the JVM refuses", jar.name, report::plural(broken.len(), "class file", "class files"));
     Some(jar.problem(code::MALFORMED, message).note(format!("ClassFormatError: {} {reason}", site::dotted(name))))
 }
 
@@ -296,10 +298,4 @@ impl Jar {
             problem.note(format!("{} is here because of {}", self.name, self.via))
         }
     }
-}
-
-/// Every finding as a line, for tests.
-#[cfg(test)]
-fn lines(universe: &Universe<'_>, findings: &[Finding]) -> Vec<String> {
-    findings.iter().map(|f| format!("{} {:?} {}", universe.name(f.source), f.kind, f.target_name(universe))).collect()
 }

@@ -53,7 +53,10 @@ impl Module {
         module.exports = unqualified(&mut body, pool)?;
         module.opens = unqualified(&mut body, pool)?;
         if is_open {
-            module.opens = super::class::indices(class.attributes.module_packages).filter_map(|i| pool.module(i)).map(text).collect();
+            module.opens = super::class::indices(class.attributes.module_packages)
+                .filter_map(|i| pool.module(i))
+                .map(text)
+                .collect();
         }
         for _ in 0..body.u2()? {
             module.uses.push(text(pool.class_name(body.u2()?)?));
@@ -95,7 +98,7 @@ pub struct ModuleFlags {
 
 impl ModuleFlags {
     /// Adds the flags of a command line, each in the form with an equals sign.
-    pub(super) fn add<'t>(&mut self, flags: impl Iterator<Item = &'t str>) {
+    pub fn add<'t>(&mut self, flags: impl Iterator<Item = &'t str>) {
         for flag in flags {
             let Some((name, value)) = flag.split_once('=') else { continue };
             match name {

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use crate::problem::Problem;
 use crate::problem::codes::classpath as code;
-use crate::problem::{Level, Problem};
 
 use super::causes::{Cause, Causes};
-use super::duplicates::Pair;
+use super::duplicates::{Pair, Pairs};
 use super::facts::Facts;
-use super::findings::{Finding, Guard};
+use super::findings::{Finding, FindingKind, Guard};
 use super::identity;
-use super::jar::Reader;
+use super::jar::Shelf;
 use super::scala;
 use super::site::{dotted, site};
 use super::universe::{RUNTIME, Universe};
@@ -41,12 +41,25 @@ impl Words<'_, '_> {
     }
 
     /// A problem for each cause.
-    pub(super) fn causes(&self, causes: &Causes<'_>, removed: &[&Jar]) -> Vec<Problem> {
-        causes.by_cause.iter().filter_map(|(cause, findings)| self.cause(*cause, findings, removed)).collect()
+    pub(super) fn causes(&self, causes: &Causes<'_>, pairs: &Pairs, removed: &[&Jar]) -> Vec<Problem> {
+        // Where two copies of a class are to blame, their pair says so.
+        let is_told = |cause: &Cause| match *cause {
+            Cause::Between(a, b) => {
+                [(a, b), (b, a)].iter().any(|pair| pairs.get(pair).is_some_and(|p| p.sensitive > 0))
+            }
+            _ => false,
+        };
+        causes
+            .by_cause
+            .iter()
+            .filter(|(cause, _)| !is_told(cause))
+            .filter_map(|(cause, findings)| self.cause(*cause, findings, removed))
+            .collect()
     }
 
     fn cause(&self, cause: Cause, findings: &[&Finding], removed: &[&Jar]) -> Option<Problem> {
-        let weak = findings.iter().all(|finding| finding.guard == Guard::Weak);
+        let is_owed = |finding: &Finding| matches!(finding.kind, FindingKind::NotImplemented | FindingKind::NotPublic);
+        let weak = findings.iter().all(|finding| finding.guard == Guard::Weak || is_owed(finding));
         let references = findings.len();
         let missing: BTreeSet<String> =
             findings.iter().filter(|f| f.kind.is_absence()).map(|f| dotted(&f.target_name(self.universe))).collect();
@@ -54,10 +67,11 @@ impl Words<'_, '_> {
             Cause::Removed(at) => {
                 let gone = removed.get(usize::try_from(at).ok()?)?;
                 let message = format!(
-                    "{} of {} are missing, and {} of the class path's classes need them",
-                    plural(missing.len(), "class", "classes"),
+                    "{} is not there, and {} of it {} needed by {}",
                     gone.name,
-                    sources(findings)
+                    plural(missing.len(), "class", "classes"),
+                    if missing.len() == 1 { "is" } else { "are" },
+                    plural(sources(findings), "class", "classes"),
                 );
                 let problem = gone.problem(code::JAR_REMOVED, message);
                 (None, problem.help(format!("keep {}, or replace it with one that has these classes", gone.name)))
@@ -82,7 +96,7 @@ impl Words<'_, '_> {
                     "{} needs {} that no jar has, of {}",
                     jar.name,
                     plural(missing.len(), "class", "classes"),
-                    listed(packages.into_iter().map(str::to_owned).collect(), "package", "packages"),
+                    listed(&packages.into_iter().collect::<Vec<_>>(), "package", "packages"),
                 );
                 let problem = jar.problem(code::DEPENDENCY_MISSING, message);
                 (Some(jar), problem.help("add the library that has them to `[maven] jars`"))
@@ -110,10 +124,18 @@ impl Words<'_, '_> {
         let wrong = wrong.collect::<BTreeSet<_>>().len();
         let mut parts = Vec::new();
         if gone > 0 {
-            parts.push(format!("{} that {}", plural(gone, "class", "classes"), if gone == 1 { "is not there" } else { "are not there" }));
+            parts.push(format!(
+                "{} that {}",
+                plural(gone, "class", "classes"),
+                if gone == 1 { "is not there" } else { "are not there" }
+            ));
         }
         if wrong > 0 {
-            parts.push(format!("{} that {}", plural(wrong, "class or member", "classes or members"), if wrong == 1 { "does not fit" } else { "do not fit" }));
+            parts.push(format!(
+                "{} that {}",
+                plural(wrong, "class or member", "classes or members"),
+                if wrong == 1 { "does not fit" } else { "do not fit" }
+            ));
         }
         let what = parts.join(" and ");
         if from == to {
@@ -142,12 +164,15 @@ impl Words<'_, '_> {
         if to == RUNTIME {
             return format!("a version of {from_name} that is made for Java {}, or another `[stack] java`", self.java);
         }
-        let version = usize::try_from(to).ok().and_then(|at| self.facts.get(at)).and_then(|facts| {
-            Some(identity::of(&self.jar(to)?.name, &facts.jar)?.version)
-        });
+        let version = usize::try_from(to)
+            .ok()
+            .and_then(|at| self.facts.get(at))
+            .and_then(|facts| Some(identity::of(&self.jar(to)?.name, &facts.jar)?.version));
         let to_name = name(to).unwrap_or_else(|| self.jar_name(to));
         match version {
-            Some(version) => format!("a version of {from_name} that is made for {to_name} {version}, or another {to_name}"),
+            Some(version) => {
+                format!("a version of {from_name} that is made for {to_name} {version}, or another {to_name}")
+            }
             None => format!("versions of {from_name} and {to_name} that were made for each other"),
         }
     }
@@ -155,7 +180,8 @@ impl Words<'_, '_> {
     /// Adds call sites: each of another class, those outside of every handler first.
     fn with_sites(&self, mut problem: Problem, findings: &[&Finding]) -> Problem {
         let mut ordered: Vec<&&Finding> = findings.iter().collect();
-        ordered.sort_by_key(|finding| (finding.guard, !matches!(finding.kind, super::findings::FindingKind::Load(_)), finding.kind));
+        ordered.sort_by_key(|finding| (finding.guard, !matches!(finding.kind, FindingKind::Load(_)), finding.kind));
+        let mut bytes = Shelf::new(self.path.iter().map(|jar| jar.bytes.as_ref()));
         let mut seen = BTreeSet::new();
         for finding in ordered {
             if seen.len() == SITES {
@@ -164,15 +190,14 @@ impl Words<'_, '_> {
             if !seen.insert(finding.source) {
                 continue;
             }
-            let Some(jar) = self.jar(self.universe.jar(finding.source)) else { continue };
-            let site = site(self.universe, finding, &mut Reader::new(jar.bytes.as_ref()));
+            let site = site(self.universe, finding, &mut bytes);
             problem = problem.note(phrase(finding, &site));
         }
         problem
     }
 
     /// Problems of pairs of jars with the same classes.
-    pub(super) fn duplicates(&self, pairs: &std::collections::BTreeMap<(u32, u32), Pair>) -> Vec<Problem> {
+    pub(super) fn duplicates(&self, pairs: &Pairs) -> Vec<Problem> {
         pairs.iter().filter_map(|(&(first, second), pair)| self.pair(first, second, pair)).collect()
     }
 
@@ -192,20 +217,24 @@ impl Words<'_, '_> {
         let (code, message) = if twice {
             (code::TWO_VERSIONS, format!("{} and {whose}{} are one library twice", blamed.name, other.name))
         } else if pair.sensitive > 0 {
-            let n = plural(pair.sensitive, "reference", "references");
+            let n = plural(pair.sensitive, "reference links", "references link");
             let message = format!(
-                "{} and {whose}{} have different classes of one name, and {n} link with one copy only",
+                "{} and {whose}{} have different classes of one name, and {n} with one copy only",
                 blamed.name, other.name
             );
             (code::ORDER_DECIDES, message)
         } else {
-            let message =
-                format!("{} and {whose}{} have {} different classes of one name", blamed.name, other.name, pair.differing);
+            let message = format!(
+                "{} and {whose}{} have {} different classes of one name",
+                blamed.name, other.name, pair.differing
+            );
             (code::DUPLICATES, message)
         };
         let mut problem = blamed.problem(code, message).note(format!(
             "{} in both, {} with other bytes (by CRC-32 and size), such as {}",
-            plural(pair.total, "class is", "classes are"), pair.differing, pair.example
+            plural(pair.total, "class is", "classes are"),
+            pair.differing,
+            pair.example
         ));
         if let Some((class, _, target)) = &pair.site {
             let from = dotted(&self.universe.name(*class));
@@ -234,8 +263,8 @@ pub(super) fn plural(count: usize, one: &str, many: &str) -> String {
 }
 
 /// The first of a list by name, and how many there are beyond.
-fn listed(names: Vec<String>, one: &str, many: &str) -> String {
-    match names.as_slice() {
+fn listed(names: &[&str], one: &str, many: &str) -> String {
+    match names {
         [only] => format!("{one} {only}"),
         [first, rest @ ..] => format!("{many} {first} and {} more", rest.len()),
         [] => format!("no {one}"),
@@ -248,8 +277,8 @@ fn sources(findings: &[&Finding]) -> usize {
 
 /// One finding as a sentence.
 pub(super) fn phrase(finding: &Finding, site: &super::site::Site) -> String {
-    use super::findings::FindingKind as Kind;
     use super::link::load::FaultKind;
+    use FindingKind as Kind;
     let (from, to, error) = (&site.from, &site.to, finding.kind.error());
     let what = match finding.kind {
         Kind::Load(FaultKind::Missing) | Kind::MissingClass | Kind::UnloadableClass | Kind::Verify => {
@@ -275,6 +304,8 @@ pub(super) fn phrase(finding: &Finding, site: &super::site::Site) -> String {
         Kind::IsNotStatic => format!("{from} uses {to} as static, and it is an instance's"),
         Kind::ClassAccess | Kind::MemberAccess => format!("{from} uses {to}, which is not accessible to it"),
         Kind::FinalWrite => format!("{from} writes {to}, which is final"),
+        Kind::NotImplemented => format!("{from} has no {to}"),
+        Kind::NotPublic => format!("{from} has only a {to} that is not public"),
         Kind::AbstractNew => format!("{from} makes an instance of {to}, which is abstract"),
     };
     format!("{error}: {what}")
@@ -287,9 +318,4 @@ fn scala_remedy(file: &str, built: &str, image: &str) -> String {
         Some(stem) => format!("use {stem}_{image}"),
         None => format!("use the build of it for Scala {image}"),
     }
-}
-
-/// Whether a problem stops.
-pub(super) fn is_error(problem: &Problem) -> bool {
-    problem.code.level == Level::Deny
 }

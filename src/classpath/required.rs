@@ -6,12 +6,12 @@ use crate::problem::codes::classpath as code;
 use crate::profile::Located;
 
 use super::facts::{how, mark};
-use super::id::id;
+use super::findings::{Finding, FindingKind, Guard};
+use super::id::{id, package};
 use super::link::load::Loads;
 use super::report::phrase;
 use super::site::{Site, dotted};
 use super::universe::{ClassNo, RUNTIME, Universe, text};
-use super::findings::{Finding, FindingKind, Guard};
 
 /// A problem for each required class that fails.
 pub(super) fn problems(universe: &Universe<'_>, loads: &Loads, require: &[Located<String>]) -> Vec<Problem> {
@@ -19,7 +19,9 @@ pub(super) fn problems(universe: &Universe<'_>, loads: &Loads, require: &[Locate
 }
 
 fn problem(universe: &Universe<'_>, loads: &Loads, wanted: &Located<String>) -> Option<Problem> {
-    let Some(class) = find(universe, &wanted.value) else { return Some(missing(universe, wanted)) };
+    let Some(class) = find(universe, &wanted.value) else {
+        return Some(hidden(universe, wanted).unwrap_or_else(|| missing(universe, wanted)));
+    };
     if let Some(fault) = loads.fault(class) {
         let other = universe.class(fault.at).map(|(segment, _)| dotted(&text(segment.facts, fault.other)));
         let site = Site { from: dotted(&universe.name(fault.at)), to: other.unwrap_or_default() };
@@ -30,6 +32,7 @@ fn problem(universe: &Universe<'_>, loads: &Loads, wanted: &Located<String>) -> 
             target: fault.other,
             member: 0,
             found: fault.at,
+            id: 0,
             guard: Guard::None,
         };
         let problem = Problem::new(code::BROKEN, format!("the required class {} cannot be loaded", wanted.value));
@@ -63,11 +66,22 @@ fn surface(universe: &Universe<'_>, loads: &Loads, class: ClassNo) -> Option<Str
         let (segment, facts) = universe.class(class)?;
         let mentions = facts.mentions.of(&segment.facts.mentions);
         let named = mentions.iter().filter(|mention| mention.how & how::DECLARED != 0);
-        let lost = named.map(|mention| mention.symbol).find(|symbol| {
-            !segment.denoted(*symbol).is_some_and(|class| loads.is_loadable(class))
-        })?;
+        let lost = named
+            .map(|mention| mention.symbol)
+            .find(|symbol| !segment.denoted(*symbol).is_some_and(|class| loads.is_loadable(class)))?;
         Some(dotted(&text(segment.facts, lost)))
     })
+}
+
+/// A class that some jar has in a package of the Java runtime.
+fn hidden(universe: &Universe<'_>, wanted: &Located<String>) -> Option<Problem> {
+    let name = wanted.value.replace('.', "/");
+    let number = id(package(name.as_bytes()));
+    let module = universe.layer.module(number)?;
+    let message = format!("no jar can give the required class {}", wanted.value);
+    Some(Problem::new(code::MISSING, message).at(&wanted.at, "hidden by the Java runtime").note(format!(
+        "its package belongs to the module {module} of the Java runtime, so the JVM does not look for it in a jar"
+    )))
 }
 
 fn missing(universe: &Universe<'_>, wanted: &Located<String>) -> Problem {

@@ -5,7 +5,7 @@ use super::class::{ClassFile, code, descriptor};
 use super::facts::{MemberSymbol, NONE};
 use super::findings::{Finding, FindingKind};
 use super::id::{id, member};
-use super::jar::Reader;
+use super::jar::Shelf;
 use super::universe::Universe;
 
 /// A name as source has it.
@@ -60,18 +60,18 @@ pub(super) struct Site {
 }
 
 /// The site of a finding.
-pub(super) fn site(universe: &Universe<'_>, finding: &Finding, reader: &mut Reader<'_>) -> Site {
+pub(super) fn site(universe: &Universe<'_>, finding: &Finding, shelf: &mut Shelf<'_>) -> Site {
     let own = dotted(&universe.name(finding.source));
     let target = dotted(&finding.target_name(universe));
     let plain = Site { from: own.clone(), to: target.clone() };
-    let Some((segment, facts)) = universe.class(finding.source) else { return plain };
-    if matches!(finding.kind, FindingKind::Load(_)) {
+    let Some((segment, _)) = universe.class(finding.source) else { return plain };
+    if matches!(finding.kind, FindingKind::NotImplemented | FindingKind::NotPublic) {
+        return Site { from: own, to: owed(universe, finding, shelf) };
+    }
+    if matches!(finding.kind, FindingKind::Load(_) | FindingKind::Verify | FindingKind::VerifyTypes) {
         return plain;
     }
-    let mut bytes = Vec::new();
-    if !reader.class(facts.entry, &mut bytes) {
-        return plain;
-    }
+    let Some(bytes) = shelf.class(universe, finding.source) else { return plain };
     let Ok(class) = ClassFile::parse(&bytes, Vec::new()) else { return plain };
     let wanted = usize::try_from(finding.member).ok().and_then(|at| segment.facts.members.get(at));
     let owner = finding.target_name(universe);
@@ -81,6 +81,20 @@ pub(super) fn site(universe: &Universe<'_>, finding: &Finding, reader: &mut Read
         Some(method) => Site { from: format!("{own}.{method}"), to },
         None => Site { from: own, to },
     }
+}
+
+/// The method that a class owes.
+fn owed(universe: &Universe<'_>, finding: &Finding, shelf: &mut Shelf<'_>) -> String {
+    let owner = dotted(&universe.name(finding.found));
+    let mut named = || {
+        let bytes = shelf.class(universe, finding.found)?;
+        let class = ClassFile::parse(&bytes, Vec::new()).ok()?;
+        class.methods.iter().find_map(|method| {
+            let (name, of) = (class.pool.utf8(method.name)?, class.pool.utf8(method.descriptor)?);
+            (member(id(name), id(of)) == finding.id).then(|| member_name(&owner, name, of))
+        })
+    };
+    named().unwrap_or_else(|| format!("method for one of {owner}"))
 }
 
 /// Index of the constant that a finding is about, and its name where it is a member.
@@ -98,7 +112,8 @@ fn constant(class: &ClassFile<'_>, wanted: Option<&MemberSymbol>, owner: &str) -
                 let Some((class, name, of_type)) = pool.member(index) else { continue };
                 let (name, of_type) = (pool.utf8(name)?, pool.utf8(of_type)?);
                 let named = pool.class_name(class).and_then(descriptor::element).unwrap_or_default();
-                if member(id(name), id(of_type)) == wanted.id && (named == owner.as_bytes() || owner == "java/lang/Object")
+                if member(id(name), id(of_type)) == wanted.id
+                    && (named == owner.as_bytes() || owner == "java/lang/Object")
                 {
                     return Some((index, member_name(&dotted(owner), name, of_type)));
                 }
@@ -111,9 +126,7 @@ fn constant(class: &ClassFile<'_>, wanted: Option<&MemberSymbol>, owner: &str) -
 
 /// The first method with an instruction for the constant, or for a member of the class that it is.
 fn user(class: &ClassFile<'_>, index: u16) -> Option<String> {
-    let is_it = |operand: u16| {
-        operand == index || class.pool.member(operand).is_some_and(|(owner, ..)| owner == index)
-    };
+    let is_it = |operand: u16| operand == index || class.pool.member(operand).is_some_and(|(owner, ..)| owner == index);
     for method in &class.methods {
         let Some(body) = &method.code else { continue };
         let names = |(at, opcode): (usize, u8)| {

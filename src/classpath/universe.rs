@@ -98,11 +98,6 @@ impl<'a> Universe<'a> {
         self.by_name.get(name)
     }
 
-    /// Whether any class of that package can be found.
-    pub(super) fn has_package(&self, package: Id) -> bool {
-        self.packages.contains(package)
-    }
-
     /// A jar that has classes of that package.
     pub(super) fn jar_of_package(&self, package: Id) -> Option<u32> {
         self.packages.get(package).filter(|jar| *jar != RUNTIME)

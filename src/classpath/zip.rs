@@ -76,21 +76,6 @@ impl Archive {
         self.directory.get(entry.name.clone()).unwrap_or_default()
     }
 
-    /// The entry of that name.
-    pub(super) fn find(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| self.name(entry) == name.as_bytes())
-    }
-
-    /// The contents of the entry of that name, at most `limit` bytes; none where there is no such entry.
-    pub(super) fn read(&self, bytes: &dyn ReadAt, name: &str, limit: u64) -> Option<Result<Vec<u8>, Reason>> {
-        let entry = self.find(name)?;
-        if entry.size > limit {
-            return Some(Err("is larger than anything of its kind"));
-        }
-        let mut contents = Vec::new();
-        Some(Window::default().contents(bytes, entry, &mut contents).map(|()| contents))
-    }
-
     /// Of several entries of one name the last stays. A trailing slash makes no other name.
     fn drop_hidden(&mut self) {
         let mut last: BTreeMap<&[u8], usize> = BTreeMap::new();

@@ -17,8 +17,9 @@ use crate::problem::{self, Level, Problem, SourceFile};
 use crate::profile::{Located, Profile};
 use crate::tree::Kind;
 
-use super::gather::Gathered;
-use super::{Stop, World, say};
+use super::gather::{Gathered, gather};
+use super::resolve::fetch;
+use super::{Request, Stop, World, lock, say};
 
 /// Version of the JSON report: docs/classpath.md tells its fields.
 const JSON_VERSION: u32 = 1;
@@ -28,8 +29,9 @@ pub(super) fn of_profile(
     gathered: &Gathered,
     stack: &Stack,
     profile: &Profile,
+    details: bool,
     world: &World,
-) -> Result<Vec<Problem>, Error> {
+) -> Result<Report, Error> {
     let java = stack.java.parse().map_err(|_| Error::archive(&stack.java, "is no feature release of Java"))?;
     let is_image = |path: &crate::tree::ImagePath| path.to_string().ends_with("/lib/modules");
     let image = gathered.contents.java.iter().find_map(|entry| match &entry.kind {
@@ -48,10 +50,10 @@ pub(super) fn of_profile(
         java,
         flags: &flags,
         require: &profile.require,
-        details: false,
+        details,
         threads: world.threads,
     };
-    Ok(judge(&request).problems)
+    Ok(judge(&request))
 }
 
 fn facts(jars: &[Jar], java: u32, world: &World) -> Vec<Facts> {
@@ -67,9 +69,27 @@ fn judge(request: &classpath::Request<'_>) -> Report {
 }
 
 pub(super) fn classpath(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
-    let (Some(java), false) = (&command.java, command.jars.is_empty()) else {
-        return Err(Stop::Usage("--jars and --java".to_owned()));
-    };
+    match &command.java {
+        Some(java) => of_jars(command, java, world),
+        None => of_lock(command, world),
+    }
+}
+
+/// The class path of a profile's lock.
+fn of_lock(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
+    let request = Request::open(&command.profile, command.deny.deny.as_ref(), world)?;
+    let profile = &request.profile;
+    let own = request.settle(request.project.own_files(profile, &world.store), &[], world)?;
+    let lock = request.settle(lock::current(&request, request.project.lock()?, &own), &[], world)?;
+    fetch(&lock.artifacts, &world.registries(), world)?;
+    let gathered = gather(profile, &lock.stack, &lock.artifacts, &own, lock.epoch, world);
+    let gathered = request.settle(gathered, &[], world)?;
+    let report = of_profile(&gathered, &lock.stack, profile, command.all, world)?;
+    let weighed = request.weigh(report.problems.clone(), false);
+    show(command, &report, &weighed, &request.project.source, world)
+}
+
+fn of_jars(command: &cli::Classpath, java: &Path, world: &World) -> Result<(), Stop> {
     let place = |path: &Path| world.environment.cwd.join(path);
     let (image, release) = java_image(&place(java))?;
     let runtime = Runtime::read(&image.display().to_string(), &Disk::open(&image)?, world.threads)?;
@@ -110,43 +130,50 @@ pub(super) fn classpath(command: &cli::Classpath, world: &World) -> Result<(), S
         threads: world.threads,
     };
     let report = judge(&request);
-    show(command, &report, jars.len(), world)
-}
-
-fn show(command: &cli::Classpath, report: &Report, jars: usize, world: &World) -> Result<(), Stop> {
     let source = SourceFile { name: "the class path".to_owned(), text: String::new() };
     let level = |level: Level| if command.deny.deny.is_some() && level == Level::Warn { Level::Deny } else { level };
     let weighed: Vec<(Level, Problem)> = report.problems.iter().map(|p| (level(p.code.level), p.clone())).collect();
+    show(command, &report, &weighed, &source, world)
+}
+
+fn show(
+    command: &cli::Classpath,
+    report: &Report,
+    weighed: &[(Level, Problem)],
+    source: &SourceFile,
+    world: &World,
+) -> Result<(), Stop> {
+    let shown = weighed.iter().filter(|(level, _)| *level != Level::Allow).count();
     if command.json {
         let mut json = json!({
             "version": JSON_VERSION,
-            "jars": jars,
+            "jars": report.jars,
             "classes": report.classes,
             "optional-classes": report.optional,
-            "problems": problem::json(&weighed, &source),
+            "problems": problem::json(weighed, source),
         });
         if let (Some(details), Some(json)) = (&report.details, json.as_object_mut()) {
             json.insert("all".to_owned(), json!(details));
         }
         say(&format!("{json}\n"));
-        return if report.problems.is_empty() { Ok(()) } else { Err(Stop::Problems) };
+        return if shown == 0 { Ok(()) } else { Err(Stop::Problems) };
     }
-    super::show(&weighed, &source, world);
+    super::show(weighed, source, world);
     if let Some(details) = &report.details {
         say(&details.to_string());
     }
-    let summary = format!("{jars} jars, {} classes: ", report.classes);
-    let found = match report.problems.len() {
-        0 => "everything links".to_owned(),
-        1 => "1 finding".to_owned(),
-        n => format!("{n} findings"),
-    };
+    let summary = format!("{}, {} classes: ", count(report.jars, "jar"), report.classes);
+    let found = if shown == 0 { "everything links".to_owned() } else { count(shown, "finding") };
     let optional = match report.optional {
         0 => String::new(),
         n => format!("; {n} classes that only optional code names are nowhere (--all lists them)"),
     };
     say(&format!("{summary}{found}{optional}\n"));
-    if report.problems.is_empty() { Ok(()) } else { Err(Stop::Problems) }
+    if shown == 0 { Ok(()) } else { Err(Stop::Problems) }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The runtime's `lib/modules`, and its feature release.

@@ -40,7 +40,7 @@ pub(super) fn make(request: &Request, own: &OwnFiles, world: &World) -> Result<(
     let epoch = epoch(&releases, world)?;
     let gathered = request.settle(gather(profile, &stack, &artifacts, own, epoch, world), &problems, world)?;
     problems.extend(gathered.problems.iter().cloned());
-    problems.extend(super::classpath::of_profile(&gathered, &stack, profile, world)?);
+    problems.extend(super::classpath::of_profile(&gathered, &stack, profile, false, world)?.problems);
     request.judge(problems, true, world)?;
     let (layers, outline) = bake::locked(&gathered, Recipe::NEWEST, epoch, world)?;
     let lock = Lock {

@@ -345,7 +345,7 @@ pub mod classpath {
         "order-decides",
         "Two jars hold different class files of one name, and code links with one of them only. Whether it runs depends on the order in which the file system lists the jars.",
     );
-    pub const TWO_VERSIONS: Code = warn(
+    pub const TWO_VERSIONS: Code = deny(
         "two-versions-of-a-library",
         "One library is on the class path in two versions. Classes of both get mixed, in an order that nothing fixes.",
     );

@@ -7,6 +7,7 @@
 
 mod apt;
 mod bytes;
+mod classpath;
 mod clients;
 mod conformance;
 mod containers;

@@ -5,7 +5,6 @@ use super::Pool;
 
 /// The body of a method.
 pub(in crate::classpath) struct Code<'a> {
-    pub(in crate::classpath) max_stack: u16,
     pub(in crate::classpath) max_locals: u16,
     pub(in crate::classpath) bytes: &'a [u8],
     handlers: &'a [u8],
@@ -25,9 +24,9 @@ pub(in crate::classpath) struct Handler {
 
 impl<'a> Code<'a> {
     pub(super) fn parse(mut body: Cursor<'a>, pool: &Pool<'a>) -> Option<Self> {
-        let (max_stack, max_locals, size) = (body.u2()?, body.u2()?, body.size()?);
+        let (_max_stack, max_locals, size) = (body.u2()?, body.u2()?, body.size()?);
         // JVMS 4.7.3: more than nothing, less than 65,536 bytes.
-        let bytes = body.take(size).filter(|bytes| !bytes.is_empty() && bytes.len() <= usize::from(u16::MAX))?;
+        let bytes = body.take(size).filter(|bytes| !bytes.is_empty() && u16::try_from(bytes.len()).is_ok())?;
         let count = usize::from(body.u2()?);
         let handlers = body.take(count * 8)?;
         let mut stack_map = None;
@@ -39,7 +38,7 @@ impl<'a> Code<'a> {
                 stack_map = Some(inside);
             }
         }
-        Some(Self { max_stack, max_locals, bytes, handlers, stack_map })
+        Some(Self { max_locals, bytes, handlers, stack_map })
     }
 
     pub(in crate::classpath) fn handlers(&self) -> impl Iterator<Item = Handler> + '_ {

@@ -32,7 +32,6 @@ pub(super) mod flag {
     pub(in crate::classpath) const NATIVE: u16 = 0x0100;
     pub(in crate::classpath) const INTERFACE: u16 = 0x0200;
     pub(in crate::classpath) const ABSTRACT: u16 = 0x0400;
-    pub(in crate::classpath) const SYNTHETIC: u16 = 0x1000;
     pub(in crate::classpath) const MODULE: u16 = 0x8000;
 }
 
@@ -162,7 +161,8 @@ impl<'a> ClassFile<'a> {
         let is_interface = self.flags & flag::INTERFACE != 0;
         // Before Java 5 compilers left ACC_ABSTRACT out, and the JVM forgives it (HotSpot sets it itself below 50).
         if is_interface
-            && (self.flags & flag::ABSTRACT == 0 && self.major >= 50 || self.superclass_name() != Some(b"java/lang/Object"))
+            && (self.flags & flag::ABSTRACT == 0 && self.major >= 50
+                || self.superclass_name() != Some(b"java/lang/Object"))
         {
             return Err(Malformed("is an interface with flags or a superclass that no interface has"));
         }
@@ -171,7 +171,7 @@ impl<'a> ClassFile<'a> {
         }
         for method in &self.methods {
             let bodiless = method.flags & (flag::ABSTRACT | flag::NATIVE) != 0;
-            if bodiless == method.code.is_some() && !(pool.utf8(method.name) == Some(b"<clinit>")) {
+            if bodiless == method.code.is_some() && pool.utf8(method.name) != Some(b"<clinit>") {
                 return Err(Malformed("has a method without code, or an abstract one with it"));
             }
         }
@@ -193,7 +193,10 @@ fn members<'a>(cursor: &mut Cursor<'a>, pool: &Pool<'a>) -> Result<Vec<Member<'a
             let (attribute, mut body) = attribute(cursor, pool)?;
             match attribute {
                 b"Code" if member.code.is_some() => return Err(Malformed("has a method with two bodies")),
-                b"Code" => member.code = Some(Code::parse(body, pool).ok_or(Malformed("has a method whose code is cut short"))?),
+                b"Code" => {
+                    let code = Code::parse(body, pool).ok_or(Malformed("has a method whose code is cut short"))?;
+                    member.code = Some(code);
+                }
                 b"Exceptions" => member.throws = pairs(&mut body).ok_or(CUT)?,
                 _ => {}
             }

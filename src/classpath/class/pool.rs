@@ -1,6 +1,6 @@
 //! The constant pool (JVMS 4.4).
 
-use super::super::bytes::{Cursor, be16, be32};
+use super::super::bytes::{Cursor, be16};
 use super::{Malformed, Result};
 
 /// Tags of constants (JVMS, table 4.4-A).
@@ -197,7 +197,6 @@ impl<'a> Pool<'a> {
         }
         Ok(())
     }
-
 }
 
 /// Modified UTF-8 (JVMS 4.4.7): no zero byte, none from 0xf0 on, and whole sequences.

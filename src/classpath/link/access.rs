@@ -17,9 +17,15 @@ pub(in crate::classpath) fn class(universe: &Universe<'_>, from: ClassNo, to: Cl
     is_public || universe.same_package(from, to)
 }
 
-/// Whether `from` may use a member that `declarer` declares with these flags. The rule about receivers
-/// of protected members is the verifier's.
-pub(in crate::classpath) fn member(universe: &Universe<'_>, from: ClassNo, declarer: ClassNo, flags: u16) -> bool {
+/// Whether `from` may use a member that `declarer` declares with these flags, by a reference that names
+/// the class `owner`. Which receivers a protected member takes is the verifier's.
+pub(in crate::classpath) fn member(
+    universe: &Universe<'_>,
+    from: ClassNo,
+    owner: ClassNo,
+    declarer: ClassNo,
+    flags: u16,
+) -> bool {
     if flags & flag::PUBLIC != 0 || from == declarer {
         return true;
     }
@@ -29,7 +35,10 @@ pub(in crate::classpath) fn member(universe: &Universe<'_>, from: ClassNo, decla
     if universe.same_package(from, declarer) {
         return true;
     }
-    flags & flag::PROTECTED != 0 && universe.chain(from).any(|class| class == declarer)
+    let above = |class: ClassNo, other: ClassNo| universe.chain(class).any(|class| class == other);
+    flags & flag::PROTECTED != 0
+        && above(from, declarer)
+        && (flags & flag::STATIC != 0 || above(owner, from) || above(from, owner))
 }
 
 /// The nest host (JVMS 5.4.4): both sides must agree, else a class is its own host.

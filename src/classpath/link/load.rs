@@ -1,5 +1,7 @@
 //! Which classes can be loaded (JVMS 5.3), and the one reason for each that cannot.
 
+use std::rc::Rc;
+
 use super::super::class::flag;
 use super::super::facts::{Declared, NONE, mark};
 use super::super::id::Id;
@@ -55,6 +57,9 @@ enum State {
     Done,
 }
 
+/// Final methods: number, class and flags.
+type Finals = Rc<Vec<(Id, ClassNo, u16)>>;
+
 struct Loader<'a, 'u> {
     universe: &'u Universe<'a>,
     newest: u16,
@@ -62,7 +67,7 @@ struct Loader<'a, 'u> {
     state: Vec<State>,
     faults: Vec<Option<Fault>>,
     /// Numbers of the final methods of each class and its superclasses but `Object`; only where there are any.
-    finals: Vec<Option<std::rc::Rc<Vec<(Id, ClassNo, u16)>>>>,
+    finals: Vec<Option<Finals>>,
 }
 
 impl Loads {
@@ -133,20 +138,22 @@ impl Loader<'_, '_> {
         if facts.has(mark::MALFORMED) {
             return fault(FaultKind::Malformed, NONE);
         }
-        if facts.superclass != NONE {
-            if let Some(found) = self.parent(class, segment, facts.superclass, true, depth) {
-                return Some(found);
-            }
-        }
-        for &interface in facts.interfaces.of(&segment.facts.links) {
-            if let Some(found) = self.parent(class, segment, interface, false, depth) {
-                return Some(found);
-            }
-        }
-        self.overrides_final(class)
+        // HotSpot's order: superinterfaces, the superclass, and only then whether they may be extended.
+        let interfaces = facts.interfaces.of(&segment.facts.links).iter().map(|&symbol| (symbol, false));
+        let parents: Vec<(u32, bool)> = interfaces.chain([(facts.superclass, true)]).collect();
+        let parents = parents.into_iter().filter(|(symbol, _)| *symbol != NONE);
+        let above = parents
+            .clone()
+            .find_map(|(symbol, is_superclass)| self.parent(class, segment, symbol, is_superclass, depth));
+        let superclass_first = parents.clone().rev();
+        above
+            .or_else(|| {
+                superclass_first.into_iter().find_map(|(symbol, _)| may_extend(universe, class, segment, symbol))
+            })
+            .or_else(|| self.overrides_final(class))
     }
 
-    /// What is wrong with a superclass or superinterface.
+    /// What is wrong with a superclass or superinterface in itself.
     fn parent(
         &mut self,
         class: ClassNo,
@@ -161,18 +168,11 @@ impl Loader<'_, '_> {
         if let Some(above) = self.load(parent, depth + 1) {
             return Some(above);
         }
-        let flags = universe.flags(parent);
         if universe.is_interface(parent) == is_superclass {
             return fault(if is_superclass { FaultKind::SuperIsInterface } else { FaultKind::InterfaceIsClass });
         }
-        if !access::class(universe, class, parent) {
-            return fault(FaultKind::SuperNotAccessible);
-        }
-        if is_superclass && flags & flag::FINAL != 0 {
+        if is_superclass && universe.flags(parent) & flag::FINAL != 0 {
             return fault(FaultKind::SuperIsFinal);
-        }
-        if !permits(universe, parent, class) {
-            return fault(FaultKind::NotPermitted);
         }
         None
     }
@@ -182,8 +182,9 @@ impl Loader<'_, '_> {
     fn overrides_final(&mut self, class: ClassNo) -> Option<Fault> {
         let universe = self.universe;
         let parent = universe.superclass(class)?;
-        universe.superclass(parent)?;
+        let of_object = universe.superclass(parent).is_none();
         let inherited = usize::try_from(parent).ok().and_then(|at| self.finals.get(at)).cloned().flatten();
+        let inherited = inherited.filter(|_| !of_object);
         let (segment, facts) = universe.class(class)?;
         let own = facts.methods.of(&segment.facts.declared);
         let mut found = None;
@@ -195,22 +196,31 @@ impl Loader<'_, '_> {
                 found = Some(Fault { kind: FaultKind::OverridesFinal, at: class, other: facts.superclass });
             }
         }
-        let is_final = |method: &&Declared| {
-            method.flags & flag::FINAL != 0 && method.flags & (flag::STATIC | flag::PRIVATE) == 0
-        };
+        let is_final =
+            |method: &&Declared| method.flags & flag::FINAL != 0 && method.flags & (flag::STATIC | flag::PRIVATE) == 0;
         let mut own_finals = own.iter().filter(is_final).peekable();
         let list = if own_finals.peek().is_none() {
             inherited
         } else {
             let mut list = inherited.map(|list| (*list).clone()).unwrap_or_default();
             list.extend(own_finals.map(|method| (method.id, class, method.flags)));
-            Some(std::rc::Rc::new(list))
+            Some(Rc::new(list))
         };
         if let Some(slot) = usize::try_from(class).ok().and_then(|at| self.finals.get_mut(at)) {
             *slot = list;
         }
         found
     }
+}
+
+/// Whether a class may have a parent that is there: sealing, then access.
+fn may_extend(universe: &Universe<'_>, class: ClassNo, segment: &Placed<'_>, symbol: u32) -> Option<Fault> {
+    let parent = segment.denoted(symbol)?;
+    let fault = |kind| Some(Fault { kind, at: class, other: symbol });
+    if !permits(universe, parent, class) {
+        return fault(FaultKind::NotPermitted);
+    }
+    if access::class(universe, class, parent) { None } else { fault(FaultKind::SuperNotAccessible) }
 }
 
 /// Whether the Java refuses a version (JVMS 4.1): below 45, above its own, and any minor from 56 on,

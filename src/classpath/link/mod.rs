@@ -5,6 +5,7 @@ mod assign;
 mod frame;
 pub(super) mod load;
 pub(super) mod resolve;
+mod selection;
 mod step;
 pub(super) mod verification;
 mod verify;
@@ -18,11 +19,18 @@ use crate::outside::ReadAt;
 use load::{Fault, Loads};
 use resolve::Resolved;
 
-/// Links every class of the class path; `jars` are their bytes.
-pub(super) fn link(universe: &Universe<'_>, loads: &Loads, jars: &[&dyn ReadAt], threads: usize) -> Vec<Finding> {
+/// Links every class of the class path; `jars` are their bytes, and `is_stock` tells which jars the
+/// distribution has in this shape.
+pub(super) fn link(
+    universe: &Universe<'_>,
+    loads: &Loads,
+    jars: &[&dyn ReadAt],
+    is_stock: &(dyn Fn(u32) -> bool + Sync),
+    threads: usize,
+) -> Vec<Finding> {
     let segments: Vec<u32> = (0..u32::try_from(universe.segments.len()).unwrap_or(0)).collect();
     let references = work::all(&segments, threads, |&number| Linker::of(universe, loads, number)).into_iter().flatten();
-    references.chain(verification::findings(universe, loads, jars, threads)).collect()
+    references.chain(verification::findings(universe, loads, jars, is_stock, threads)).collect()
 }
 
 /// Links the classes of one segment.
@@ -91,8 +99,10 @@ impl<'a, 'u> Linker<'a, 'u> {
             return Vec::new();
         };
         let mut linker = Self { universe, loads, number, segment, resolved: Vec::new(), findings: Vec::new() };
-        linker.resolved =
-            (0..).zip(&segment.facts.members).map(|(at, member)| answer(universe, loads, segment, at, member)).collect();
+        linker.resolved = (0..)
+            .zip(&segment.facts.members)
+            .map(|(at, member)| answer(universe, loads, segment, at, member))
+            .collect();
         for (&class, facts) in segment.numbers.iter().zip(&segment.facts.classes) {
             if class != ABSENT && !universe.is_hidden(class) {
                 linker.class(class, facts);
@@ -122,6 +132,7 @@ impl<'a, 'u> Linker<'a, 'u> {
             target: fault.other,
             member: NONE,
             found: fault.at,
+            id: 0,
             guard: Guard::None,
         });
     }
@@ -130,9 +141,18 @@ impl<'a, 'u> Linker<'a, 'u> {
         if how & how::RESOLVED == 0 {
             return;
         }
-        let guard = guard(how & how::OPEN != 0, how & how::BARE != 0);
+        let guard = guard(how, how::OPEN, how::BARE);
         let mut report = |kind, found| {
-            let source = Finding { source: class, segment: self.number, kind, target: symbol, member: NONE, found, guard };
+            let source = Finding {
+                source: class,
+                segment: self.number,
+                kind,
+                target: symbol,
+                member: NONE,
+                found,
+                id: 0,
+                guard,
+            };
             self.findings.push(source);
         };
         let Some(found) = self.segment.denoted(symbol) else {
@@ -154,7 +174,7 @@ impl<'a, 'u> Linker<'a, 'u> {
         let kind = match *answer {
             Answer::Moot => return,
             Answer::Wrong(kind) => Some(kind),
-            Answer::Member(declarer, flags) => self.judge(class, facts, used.op, declarer, flags),
+            Answer::Member(declarer, flags) => self.judge(class, facts, used, declarer, flags),
         };
         if let Some(kind) = kind {
             let found = self.segment.denoted(member.owner).unwrap_or(ABSENT);
@@ -165,15 +185,28 @@ impl<'a, 'u> Linker<'a, 'u> {
                 target: member.owner,
                 member: used.member,
                 found,
-                guard: guard(used.op & op::OPEN != 0, used.op & op::BARE != 0),
+                id: 0,
+                guard: guard(used.op, op::OPEN, op::BARE),
             });
         }
     }
 
     /// What is wrong with this use of a member that is there.
-    fn judge(&self, class: ClassNo, facts: &ClassFacts, op: u16, declarer: ClassNo, flags: u16) -> Option<FindingKind> {
-        if flags & flag::PUBLIC == 0 && !access::member(self.universe, class, declarer, flags) {
-            return Some(FindingKind::MemberAccess);
+    fn judge(
+        &self,
+        class: ClassNo,
+        facts: &ClassFacts,
+        used: Use,
+        declarer: ClassNo,
+        flags: u16,
+    ) -> Option<FindingKind> {
+        let op = used.op;
+        if flags & flag::PUBLIC == 0 {
+            let member = usize::try_from(used.member).ok().and_then(|at| self.segment.facts.members.get(at));
+            let owner = member.and_then(|member| self.segment.denoted(member.owner)).unwrap_or(declarer);
+            if !access::member(self.universe, class, owner, declarer, flags) {
+                return Some(FindingKind::MemberAccess);
+            }
         }
         let is_static = flags & flag::STATIC != 0;
         if is_static && op & op::INSTRUCTION & !op::STATICS != 0 {
@@ -190,10 +223,13 @@ impl<'a, 'u> Linker<'a, 'u> {
     }
 }
 
-fn guard(open: bool, bare: bool) -> Guard {
-    match (open, bare) {
-        (false, _) => Guard::Strong,
-        (true, false) => Guard::Weak,
-        (true, true) => Guard::None,
+/// The handlers that all of some uses stand in, by two bits of their marks.
+fn guard(marks: u16, open: u16, bare: u16) -> Guard {
+    if marks & open == 0 {
+        Guard::Strong
+    } else if marks & bare == 0 {
+        Guard::Weak
+    } else {
+        Guard::None
     }
 }

@@ -63,27 +63,22 @@ fn plain(opcode: u8) -> Option<(usize, Option<Type<'static>>)> {
         0x09 | 0x0a => (0, Some(Long)),
         0x0b..=0x0d => (0, Some(Float)),
         0x0e | 0x0f => (0, Some(Double)),
-        0x2e | 0x33..=0x35 => (2, Some(Int)),
-        0x2f => (2, Some(Long)),
-        0x30 => (2, Some(Float)),
-        0x31 => (2, Some(Double)),
+        0x2e | 0x33..=0x35 | 0x78 | 0x7a | 0x7c | 0x7e | 0x80 | 0x82 | 0x88 | 0x8e | 0x95 | 0x96 => (2, Some(Int)),
+        0x2f | 0x8f => (2, Some(Long)),
+        0x30 | 0x89 | 0x90 => (2, Some(Float)),
+        0x31 | 0x8a => (2, Some(Double)),
         0x4f | 0x51 | 0x53..=0x56 => (3, None),
         0x50 | 0x52 => (4, None),
         0x57 | 0x99..=0x9e | 0xaa..=0xac | 0xae | 0xc2 | 0xc3 | 0xc6 | 0xc7 => (1, None),
         0x58 | 0x9f..=0xa6 | 0xad | 0xaf => (2, None),
         0x60..=0x73 => by_kind(2, 4),
         0x74..=0x77 => by_kind(1, 2),
-        0x78 | 0x7a | 0x7c | 0x7e | 0x80 | 0x82 | 0x95 | 0x96 => (2, Some(Int)),
         0x79 | 0x7b | 0x7d => (3, Some(Long)),
         0x7f | 0x81 | 0x83 => (4, Some(Long)),
         0x85 | 0x8c => (1, Some(Long)),
         0x86 => (1, Some(Float)),
         0x87 | 0x8d => (1, Some(Double)),
-        0x88 | 0x8e => (2, Some(Int)),
-        0x89 | 0x90 => (2, Some(Float)),
-        0x8a => (2, Some(Double)),
         0x8b | 0x91..=0x93 | 0xbe | 0xc1 => (1, Some(Int)),
-        0x8f => (2, Some(Long)),
         0x94 | 0x97 | 0x98 => (4, Some(Int)),
         _ => return None,
     })
@@ -254,7 +249,7 @@ impl<'a> Stepper<'a> {
         let made = match object {
             Type::UninitializedThis => Type::Object(Name::class(self.class.name())),
             Type::Uninitialized(_) => {
-                if self.is_protected(owner, number, Kind::Constructor)? {
+                if self.is_protected(owner, number, Kind::Constructor) {
                     return Err(Refused::Mismatch(owner, self.class.name()).into());
                 }
                 Type::Object(Name::class(owner))
@@ -272,26 +267,26 @@ impl<'a> Stepper<'a> {
         if object == Type::Object(own) || !matches!(object, Type::Object(_)) {
             return Ok(());
         }
-        if self.is_protected(owner, number, kind)? {
+        if self.is_protected(owner, number, kind) {
             self.assign.check(object, own)?;
         }
         Ok(())
     }
 
     /// Whether the class that is named is above this one, and its member protected in another package.
-    fn is_protected(&self, owner: &'a [u8], number: u64, kind: Kind) -> Step<'a, bool> {
+    fn is_protected(&self, owner: &'a [u8], number: u64, kind: Kind) -> bool {
         let universe = self.assign.universe;
         let wanted = id(owner);
         let Some(above) = universe.chain(self.number).find(|class| universe.name_id(*class) == wanted) else {
-            return Ok(false);
+            return false;
         };
-        Ok(match resolve(universe, above, kind, number) {
-            Resolved::Found(declarer, declared) => {
+        match resolve(universe, above, kind, number) {
+            Resolved::Found(of, declared) => {
                 declared.flags & (flag::PROTECTED | flag::STATIC) == flag::PROTECTED
-                    && !universe.same_package(declarer, self.number)
+                    && !universe.same_package(of, self.number)
             }
             _ => false,
-        })
+        }
     }
 
     /// `new` and the like.

@@ -1,8 +1,8 @@
 //! Verification, as far as it asks about other classes (JVMS 4.10): the type checker for class files with
 //! stack maps, the inferring verifier for those before.
 
-use super::super::class::{ClassFile, Code, Member};
 use super::super::class::descriptor;
+use super::super::class::{ClassFile, Code, Member};
 use super::super::universe::ClassNo;
 use super::assign::{Assign, Name, Refused, Type};
 use super::frame::{self, Frame};
@@ -197,12 +197,22 @@ impl<'a> Flow<'_, 'a> {
     /// caller's elsewhere.
     fn ret(&mut self, at: usize, opcode: u8, frame: &Frame<'a>) -> Step<'a> {
         let code = self.method.code.bytes;
-        let index = if opcode == 0xc4 { super::super::bytes::be16(code, at + 2) } else { code.get(at + 1).copied().map(u16::from) };
+        let index = if opcode == 0xc4 {
+            super::super::bytes::be16(code, at + 2)
+        } else {
+            code.get(at + 1).copied().map(u16::from)
+        };
         let Some(Type::ReturnAddress(target)) = index.and_then(|index| frame.local(index)) else {
             return Err(Stop::Unsure);
         };
         let start = usize::from(target);
-        let written: Vec<u16> = self.method.code.instructions().filter(|(place, _)| (start..=at).contains(place)).filter_map(|(place, opcode)| written(code, place, opcode)).collect();
+        let written: Vec<u16> = self
+            .method
+            .code
+            .instructions()
+            .filter(|(place, _)| (start..=at).contains(place))
+            .filter_map(|(place, opcode)| written(code, place, opcode))
+            .collect();
         let callers: Vec<(usize, usize)> =
             self.calls.iter().filter(|(to, ..)| *to == start).map(|&(_, from, after)| (from, after)).collect();
         for (from, after) in callers {
