@@ -42,19 +42,30 @@ impl Words<'_, '_> {
 
     /// A problem for each cause.
     pub(super) fn causes(&self, causes: &Causes<'_>, pairs: &Pairs, removed: &[&Jar]) -> Vec<Problem> {
-        // Where two copies of a class are to blame, their pair says so.
-        let is_told = |cause: &Cause| match *cause {
-            Cause::Between(a, b) => {
-                [(a, b), (b, a)].iter().any(|pair| pairs.get(pair).is_some_and(|p| p.sensitive > 0))
+        let mut problems = Vec::new();
+        for (cause, findings) in &causes.by_cause {
+            if let Cause::Between(a, b) = *cause {
+                // Where two copies of a class are to blame, their pair says so.
+                let of_pair = [(a, b), (b, a)].iter().any(|pair| pairs.get(pair).is_some_and(|p| p.sensitive > 0));
+                if of_pair || self.of_one_release(a, b) {
+                    continue;
+                }
             }
-            _ => false,
-        };
-        causes
-            .by_cause
-            .iter()
-            .filter(|(cause, _)| !is_told(cause))
-            .filter_map(|(cause, findings)| self.cause(*cause, findings, removed))
-            .collect()
+            problems.extend(self.cause(*cause, findings, removed));
+        }
+        problems
+    }
+
+    /// Whether both jars are of one release of one project: what they lack of each other, upstream left out,
+    /// and no choice of the user's can mend it.
+    fn of_one_release(&self, a: u32, b: u32) -> bool {
+        let identity = |number| self.identity(number).and_then(|i| Some((i.group?, i.version)));
+        a != b && identity(a).is_some() && identity(a) == identity(b)
+    }
+
+    fn identity(&self, number: u32) -> Option<identity::Identity> {
+        let at = usize::try_from(number).ok()?;
+        identity::of(&self.path.get(at)?.name, &self.facts.get(at)?.jar)
     }
 
     fn cause(&self, cause: Cause, findings: &[&Finding], removed: &[&Jar]) -> Option<Problem> {
@@ -85,7 +96,8 @@ impl Words<'_, '_> {
             Cause::Between(from, to) => {
                 let jar = self.jar(from)?;
                 let blamed = self.blamed(from, to);
-                let code = if weak { code::DOUBTFUL } else { code::DOES_NOT_LINK };
+                // A jar that does not fit itself mostly has parts that nobody uses.
+                let code = if weak || from == to { code::DOUBTFUL } else { code::DOES_NOT_LINK };
                 let message = self.between(from, to, findings, &missing);
                 (Some(jar), blamed.problem(code, message).help(self.remedy(from, to)))
             }
@@ -152,9 +164,7 @@ impl Words<'_, '_> {
             return "the jar was put together from versions that do not match; take another build of it".to_owned();
         }
         let name = |number: u32| {
-            let jar = self.jar(number)?;
-            let at = usize::try_from(number).ok()?;
-            let identity = self.facts.get(at).and_then(|facts| identity::of(&jar.name, &facts.jar))?;
+            let identity = self.identity(number)?;
             Some(match identity.group {
                 Some(group) => format!("{group}:{}", identity.artifact),
                 None => identity.artifact,
@@ -164,10 +174,7 @@ impl Words<'_, '_> {
         if to == RUNTIME {
             return format!("a version of {from_name} that is made for Java {}, or another `[stack] java`", self.java);
         }
-        let version = usize::try_from(to)
-            .ok()
-            .and_then(|at| self.facts.get(at))
-            .and_then(|facts| Some(identity::of(&self.jar(to)?.name, &facts.jar)?.version));
+        let version = self.identity(to).map(|identity| identity.version);
         let to_name = name(to).unwrap_or_else(|| self.jar_name(to));
         match version {
             Some(version) => {
@@ -206,11 +213,7 @@ impl Words<'_, '_> {
         if a.role == Role::Stock && b.role == Role::Stock || pair.differing == 0 {
             return None;
         }
-        let identity = |number: u32, jar: &Jar| {
-            let at = usize::try_from(number).ok()?;
-            identity::of(&jar.name, &self.facts.get(at)?.jar)
-        };
-        let versions = identity(first, a).zip(identity(second, b));
+        let versions = self.identity(first).zip(self.identity(second));
         let twice = versions.is_some_and(|(a, b)| a.is_other_version_of(&b));
         let (blamed, other) = if a.role == Role::Stock { (b, a) } else { (a, b) };
         let whose = if other.role == Role::Stock { "Spark's own " } else { "" };

@@ -32,6 +32,7 @@ pub(super) mod flag {
     pub(in crate::classpath) const NATIVE: u16 = 0x0100;
     pub(in crate::classpath) const INTERFACE: u16 = 0x0200;
     pub(in crate::classpath) const ABSTRACT: u16 = 0x0400;
+    pub(in crate::classpath) const SYNTHETIC: u16 = 0x1000;
     pub(in crate::classpath) const MODULE: u16 = 0x8000;
 }
 

@@ -1,16 +1,24 @@
 //! Methods that a concrete class owes to its supertypes (JVMS 5.4.6): abstract ones that nobody implements,
 //! and ones of an interface that are not public. Only those count that somebody calls.
 
-use super::super::class::flag;
+use super::super::class::{ClassFile, flag};
 use super::super::facts::{Kind, NONE, op};
 use super::super::findings::{Finding, FindingKind, Guard};
-use super::super::id::{Id, Table};
+use super::super::id::{Id, Table, id as number, member};
+use super::super::jar::Shelf;
 use super::super::universe::{ABSENT, ClassNo, DEEP, RUNTIME, Universe};
 use super::load::Loads;
 use super::resolve::{Resolved, resolve};
+use crate::outside::ReadAt;
 
 /// One finding for each class that owes a method. `is_changed` tells the classes to look at.
-pub(super) fn findings(universe: &Universe<'_>, loads: &Loads, is_changed: &dyn Fn(ClassNo) -> bool) -> Vec<Finding> {
+pub(super) fn findings(
+    universe: &Universe<'_>,
+    loads: &Loads,
+    jars: &[&dyn ReadAt],
+    is_changed: &dyn Fn(ClassNo) -> bool,
+) -> Vec<Finding> {
+    let mut shelf = Shelf::new(jars.iter().copied());
     let mut found = Vec::new();
     let mut called = None;
     for (number, segment) in (0..).zip(&universe.segments) {
@@ -23,7 +31,9 @@ pub(super) fn findings(universe: &Universe<'_>, loads: &Loads, is_changed: &dyn 
                 continue;
             }
             let called: &Table = called.get_or_insert_with(|| calls(universe));
-            if let Some((kind, of, id)) = owed(universe, class, called) {
+            if let Some((kind, of, id)) = owed(universe, class, called)
+                && !is_bridged(universe, &mut shelf, class, of, id)
+            {
                 let guard = Guard::None;
                 let (target, member) = (NONE, NONE);
                 found.push(Finding { source: class, segment: number, kind, target, member, found: of, id, guard });
@@ -60,7 +70,9 @@ fn owed(universe: &Universe<'_>, class: ClassNo, called: &Table) -> Option<(Find
         pending.extend(universe.interfaces(above));
         let Some((segment, facts)) = universe.class(above) else { continue };
         for method in facts.methods.of(&segment.facts.declared) {
-            if method.flags & flag::ABSTRACT == 0 || !called.contains(method.id) {
+            // Compilers do not ask for what is synthetic, as scalac's accessors are in Java sources.
+            let is_owed = method.flags & (flag::ABSTRACT | flag::SYNTHETIC) == flag::ABSTRACT;
+            if !is_owed || !called.contains(method.id) {
                 continue;
             }
             if let Some(kind) = judge(universe, class, facts.is_interface(), method.id) {
@@ -69,6 +81,36 @@ fn owed(universe: &Universe<'_>, class: ClassNo, called: &Table) -> Option<(Find
         }
     }
     None
+}
+
+/// Whether the class has a method of that name and those parameters that returns something else: then only
+/// a bridge is missing, which javac never makes for what scalac left out.
+fn is_bridged(universe: &Universe<'_>, shelf: &mut Shelf<'_>, class: ClassNo, of: ClassNo, id: Id) -> bool {
+    let mut named = |class: ClassNo, is_it: &dyn Fn(&[u8], &[u8]) -> bool| {
+        let bytes = shelf.class(universe, class)?;
+        let class = ClassFile::parse(&bytes, Vec::new()).ok()?;
+        class.methods.iter().find_map(|method| {
+            let (name, of) = (class.pool.utf8(method.name)?, class.pool.utf8(method.descriptor)?);
+            is_it(name, of).then(|| (name.to_vec(), of.to_vec()))
+        })
+    };
+    let wanted = named(of, &|name, of| member(number(name), number(of)) == id);
+    let Some((name, descriptor)) = wanted else { return false };
+    let parameters = |of: &[u8]| of.iter().rposition(|b| *b == b')').and_then(|end| of.get(..end)).map(<[u8]>::to_vec);
+    let same = |other: &[u8], of: &[u8]| other == name && of != descriptor && parameters(of) == parameters(&descriptor);
+    let mut pending: Vec<ClassNo> = universe.chain(class).collect();
+    let mut seen: Vec<ClassNo> = Vec::new();
+    while let Some(above) = pending.pop() {
+        if seen.contains(&above) || seen.len() > DEEP {
+            continue;
+        }
+        seen.push(above);
+        pending.extend(universe.interfaces(above));
+        if above != of && named(above, &same).is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 fn judge(universe: &Universe<'_>, class: ClassNo, by_interface: bool, id: Id) -> Option<FindingKind> {

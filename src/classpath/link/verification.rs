@@ -34,7 +34,7 @@ pub(in crate::classpath) fn findings(
             .collect();
     let above = below(universe, loads, &own);
     let is_changed = |class: ClassNo| usize::try_from(class).ok().and_then(|at| changed.get(at)) == Some(&true);
-    let owing = selection::findings(universe, loads, &is_changed);
+    let owing = selection::findings(universe, loads, jars, &is_changed);
     own.into_iter().chain(above).chain(owing).collect()
 }
 
