@@ -14,8 +14,10 @@ use super::{Jar, Role};
 /// Who is to blame for a group of findings; jars by their places in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cause {
-    /// Classes of a jar of the distribution that is not there any more.
+    /// Classes of a jar of the distribution that is not there any more, by its place among the removed.
     Removed(u32),
+    /// The jar came to the distribution, or replaces one of it, and classes of the distribution do not fit it.
+    Changed(u32),
     /// The jar was built for another Scala.
     Scala(u32, &'static str),
     /// Classes of the first jar do not fit those of the second, which may be [`RUNTIME`].
@@ -29,6 +31,18 @@ pub(super) enum Cause {
 pub struct Baseline(pub(super) Vec<Id>);
 
 impl Baseline {
+    /// The baseline as bytes, to be kept.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|key| key.to_le_bytes()).collect()
+    }
+
+    /// A baseline that was kept.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.as_chunks::<8>().0.iter().map(|key| u64::from_le_bytes(*key)).collect())
+    }
+
     pub(super) fn of(universe: &Universe<'_>, findings: &[Finding]) -> Self {
         let mut keys: Vec<Id> = findings.iter().map(|finding| key(universe, finding)).collect();
         keys.sort_unstable();
@@ -72,7 +86,8 @@ pub(super) fn causes<'f>(
     universe: &Universe<'_>,
     findings: &'f [Finding],
     jars: &[&Jar],
-    removed: &[(u32, &Facts)],
+    removed: &[(&Jar, &Facts)],
+    successors: &[Option<u32>],
     baseline: Option<&Baseline>,
 ) -> Causes<'f> {
     let removed = removed_classes(removed);
@@ -91,23 +106,42 @@ pub(super) fn causes<'f>(
             continue;
         }
         match cause(universe, finding, jars, &removed) {
-            Some(cause) => found.by_cause.entry(cause).or_default().push(finding),
-            None => {
+            Some(cause) => found.by_cause.entry(widen(cause, jars, successors)).or_default().push(finding),
+            None if finding.kind.is_absence() => {
                 found.optional.insert(finding.target_name(universe));
             }
+            // Classes that are malformed or too new are told by their jars.
+            None => {}
         }
     }
     absorb_scala(universe, &mut found);
     found
 }
 
-fn removed_classes(removed: &[(u32, &Facts)]) -> Table {
+/// What one jar that came breaks of the distribution is one cause.
+fn widen(cause: Cause, jars: &[&Jar], successors: &[Option<u32>]) -> Cause {
+    let role = |jar: u32| usize::try_from(jar).ok().and_then(|at| jars.get(at)).map(|jar| jar.role);
+    match cause {
+        Cause::Removed(gone) => {
+            let successor = usize::try_from(gone).ok().and_then(|at| successors.get(at)).copied().flatten();
+            successor.map_or(cause, Cause::Changed)
+        }
+        Cause::Between(from, to)
+            if role(from) == Some(Role::Stock) && role(to) != Some(Role::Stock) && to != RUNTIME =>
+        {
+            Cause::Changed(to)
+        }
+        _ => cause,
+    }
+}
+
+fn removed_classes(removed: &[(&Jar, &Facts)]) -> Table {
     let mut classes = Table::default();
-    for (jar, facts) in removed {
+    for (jar, (_, facts)) in (0..).zip(removed) {
         for segment in &facts.segments {
             for class in &segment.classes {
                 if let Some(symbol) = segment.symbol(class.name) {
-                    classes.get_or_insert(symbol.id, *jar);
+                    classes.get_or_insert(symbol.id, jar);
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! Which library a jar is: by its only `pom.properties`, or the one that its file name agrees with, else by the
 //! file name alone. Other descriptors inside tell of shaded copies.
 
-use super::facts::JarFacts;
+use super::facts::{Facts, JarFacts};
+use super::{Jar, Role};
 
 /// A library, and the version that a jar is of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,16 @@ pub(super) fn of(file: &str, facts: &JarFacts) -> Option<Identity> {
         }
         (None, None) => None,
     }
+}
+
+/// The place of the jar that is of the same library as one that is gone, and did not come with the distribution.
+pub(super) fn successor(gone: &(&Jar, &Facts), path: &[(&Jar, &Facts)]) -> Option<u32> {
+    let (jar, facts) = gone;
+    let lost = of(&jar.name, &facts.jar)?;
+    let is_it = |(jar, facts): &(&Jar, &Facts)| {
+        jar.role != Role::Stock && of(&jar.name, &facts.jar).is_some_and(|other| other.is_other_version_of(&lost))
+    };
+    u32::try_from(path.iter().position(is_it)?).ok()
 }
 
 impl Identity {

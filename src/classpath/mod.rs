@@ -20,6 +20,7 @@ mod details;
 mod duplicates;
 mod facts;
 mod findings;
+mod form;
 mod gather;
 mod id;
 mod identity;
@@ -68,6 +69,8 @@ pub struct Jar {
     pub at: Option<At>,
     /// How it came here.
     pub role: Role,
+    /// What its bytes are known by: others have another. Empty where nothing is to be kept of it.
+    pub known_by: String,
     /// Its bytes.
     pub bytes: Box<dyn ReadAt>,
 }
@@ -99,6 +102,18 @@ impl Runtime {
     pub fn read(name: &str, bytes: &dyn ReadAt, threads: usize) -> Result<Self, Error> {
         let contents = jimage::read(bytes, threads).map_err(|reason| Error::archive(name, reason))?;
         Ok(Self { contents })
+    }
+
+    /// The runtime as bytes, to be kept.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.contents.to_bytes()
+    }
+
+    /// A runtime that was kept; none where the bytes are of other rules, or not whole.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self { contents: jimage::Contents::from_bytes(bytes)? })
     }
 }
 
@@ -190,8 +205,8 @@ pub fn verify(request: &Request<'_>, baseline: Option<&Baseline>) -> Report {
     let is_stock = |jar: u32| role(jar) == Some(Role::Stock);
     let findings = link::link(&universe, &loads, &bytes, &is_stock, request.threads);
     let gone: Vec<(&Jar, &Facts)> = request.of_jars(|role| role == Role::Removed).collect();
-    let gone_facts: Vec<(u32, &Facts)> = (0..).zip(gone.iter().map(|(_, facts)| *facts)).collect();
-    let causes = causes::causes(&universe, &findings, &path, &gone_facts, baseline);
+    let successors: Vec<Option<u32>> = gone.iter().map(|gone| identity::successor(gone, &on_path)).collect();
+    let causes = causes::causes(&universe, &findings, &path, &gone, &successors, baseline);
     let gone_jars: Vec<&Jar> = gone.iter().map(|(jar, _)| *jar).collect();
     let words = report::Words { universe: &universe, path: &path, facts: &facts, java: request.java };
     let mut problems: Vec<Problem> = on_path.iter().filter_map(|(jar, facts)| unreadable(jar, facts)).collect();

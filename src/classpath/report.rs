@@ -87,6 +87,16 @@ impl Words<'_, '_> {
                 let problem = gone.problem(code::JAR_REMOVED, message);
                 (None, problem.help(format!("keep {}, or replace it with one that has these classes", gone.name)))
             }
+            Cause::Changed(to) => {
+                let jar = self.jar(to)?;
+                let users: BTreeSet<u32> = findings.iter().map(|f| self.universe.jar(f.source)).collect();
+                let users: Vec<String> = users.into_iter().map(|user| self.jar_name(user)).collect();
+                let users: Vec<&str> = users.iter().map(String::as_str).collect();
+                let message =
+                    format!("{} does not do for {}: it {}", jar.name, listed(&users, "", ""), what(findings, &missing));
+                let problem = jar.problem(if weak { code::DOUBTFUL } else { code::DOES_NOT_LINK }, message);
+                (None, problem.help(format!("another version of {}, or Spark's own", self.library(to))))
+            }
             Cause::Scala(at, built) => {
                 let jar = self.jar(at)?;
                 let image = scala::of_image(self.universe)?;
@@ -130,32 +140,19 @@ impl Words<'_, '_> {
     }
 
     fn between(&self, from: u32, to: u32, findings: &[&Finding], missing: &BTreeSet<String>) -> String {
-        let (name, other) = (self.jar_name(from), self.jar_name(to));
-        let gone = missing.len();
-        let wrong = findings.iter().filter(|f| !f.kind.is_absence()).map(|f| (f.target, f.member, f.segment));
-        let wrong = wrong.collect::<BTreeSet<_>>().len();
-        let mut parts = Vec::new();
-        if gone > 0 {
-            parts.push(format!(
-                "{} that {}",
-                plural(gone, "class", "classes"),
-                if gone == 1 { "is not there" } else { "are not there" }
-            ));
-        }
-        if wrong > 0 {
-            parts.push(format!(
-                "{} that {}",
-                plural(wrong, "class or member", "classes or members"),
-                if wrong == 1 { "does not fit" } else { "do not fit" }
-            ));
-        }
-        let what = parts.join(" and ");
-        if from == to {
-            format!("{name} does not fit itself: it uses {what}")
-        } else if to == RUNTIME {
-            format!("{name} does not fit {other}: it uses {what}")
-        } else {
-            format!("{name} does not fit {other}: of its packages it uses {what}")
+        let name = self.jar_name(from);
+        let it = if from == to { "itself".to_owned() } else { self.jar_name(to) };
+        format!("{name} does not fit {it}, which {}", what(findings, missing))
+    }
+
+    /// `group:artifact` where it is known, else the file's name.
+    fn library(&self, number: u32) -> String {
+        match self.identity(number) {
+            Some(identity) => match identity.group {
+                Some(group) => format!("{group}:{}", identity.artifact),
+                None => identity.artifact,
+            },
+            None => self.jar_name(number),
         }
     }
 
@@ -163,19 +160,12 @@ impl Words<'_, '_> {
         if from == to {
             return "the jar was put together from versions that do not match; take another build of it".to_owned();
         }
-        let name = |number: u32| {
-            let identity = self.identity(number)?;
-            Some(match identity.group {
-                Some(group) => format!("{group}:{}", identity.artifact),
-                None => identity.artifact,
-            })
-        };
-        let from_name = name(from).unwrap_or_else(|| self.jar_name(from));
+        let from_name = self.library(from);
         if to == RUNTIME {
             return format!("a version of {from_name} that is made for Java {}, or another `[stack] java`", self.java);
         }
         let version = self.identity(to).map(|identity| identity.version);
-        let to_name = name(to).unwrap_or_else(|| self.jar_name(to));
+        let to_name = self.library(to);
         match version {
             Some(version) => {
                 format!("a version of {from_name} that is made for {to_name} {version}, or another {to_name}")
@@ -257,6 +247,7 @@ static NOBODY: std::sync::LazyLock<Jar> = std::sync::LazyLock::new(|| Jar {
     via: String::new(),
     at: None,
     role: Role::Stock,
+    known_by: String::new(),
     bytes: Box::new(Vec::new()),
 });
 
@@ -265,11 +256,22 @@ pub(super) fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// What a jar lacks: completes "which …".
+fn what(findings: &[&Finding], missing: &BTreeSet<String>) -> String {
+    let wrong = findings.iter().filter(|f| !f.kind.is_absence()).map(|f| (f.target, f.member, f.segment));
+    let wrong = wrong.collect::<BTreeSet<_>>().len();
+    let gone = (!missing.is_empty()).then(|| plural(missing.len(), "class", "classes"));
+    let wrong = (wrong > 0).then(|| plural(wrong, "member", "members"));
+    let lacks = gone.map(|gone| format!("lacks {gone}"));
+    let has = wrong.map(|wrong| format!("has {wrong} in another shape or not at all"));
+    lacks.into_iter().chain(has).collect::<Vec<_>>().join(" and ")
+}
+
 /// The first of a list by name, and how many there are beyond.
 fn listed(names: &[&str], one: &str, many: &str) -> String {
     match names {
-        [only] => format!("{one} {only}"),
-        [first, rest @ ..] => format!("{many} {first} and {} more", rest.len()),
+        [only] => format!("{one} {only}").trim_start().to_owned(),
+        [first, rest @ ..] => format!("{many} {first} and {} more", rest.len()).trim_start().to_owned(),
         [] => format!("no {one}"),
     }
 }
@@ -317,7 +319,7 @@ pub(super) fn phrase(finding: &Finding, site: &super::site::Site) -> String {
 /// What to write instead of a jar for another Scala.
 fn scala_remedy(file: &str, built: &str, image: &str) -> String {
     let suffix = format!("_{built}");
-    match identity::library(file).and_then(|(artifact, _)| artifact.strip_suffix(&suffix).map(str::to_owned)) {
+    match file.find(&suffix).and_then(|at| file.get(..at)) {
         Some(stem) => format!("use {stem}_{image}"),
         None => format!("use the build of it for Scala {image}"),
     }

@@ -146,7 +146,7 @@ fn jar(name: &str, role: Role, classes: &[Class]) -> Jar {
 
 fn raw(name: &str, role: Role, bytes: Vec<u8>) -> Jar {
     let via = if role == Role::Stock { "" } else { "maven.jars" };
-    Jar { name: name.to_owned(), via: via.to_owned(), at: None, role, bytes: Box::new(bytes) }
+    Jar { name: name.to_owned(), via: via.to_owned(), at: None, role, known_by: String::new(), bytes: Box::new(bytes) }
 }
 
 /// A runtime with one class.
@@ -204,7 +204,7 @@ fn an_added_jar_that_does_not_fit() {
     let library = jar("lib-1.0.jar", Role::Stock, &[class("l/A").method("m", "(I)V")]);
     let user = class("u/U").calls("l/A", "m", "(J)V").calls("l/Gone", "m", "()V").calls("optional/O", "m", "()V");
     insta::assert_snapshot!(found(&[library, jar("use-1.0.jar", Role::Added, &[user])], &[]), @r#"
-    error[does-not-link]: use-1.0.jar does not fit lib-1.0.jar: of its packages it uses 1 class that is not there and 1 class or member that does not fit
+    error[does-not-link]: use-1.0.jar does not fit lib-1.0.jar, which lacks 1 class and has 1 member in another shape or not at all
       use-1.0.jar is here because of maven.jars
       NoClassDefFoundError: u.U.run needs l.Gone
       help: a version of use that is made for lib 1.0, or another lib
@@ -335,6 +335,25 @@ fn classes_of_one_name() {
       which copy the JVM loads depends on the order of the directory
       help: leave one out with `[maven] exclude`, or replace Spark's with `[maven] override`
     "#);
+}
+
+#[test]
+fn facts_read_back_from_their_bytes() {
+    let user = class("u/U").calls("l/A", "m", "(J)V").extends("l/B");
+    let jar = jar("lib.jar", Role::Own, &[class("l/A").method("m", "(I)V"), user]);
+    let facts = facts(&[jar.bytes.as_ref()], 17, 1).remove(0);
+    let bytes = facts.to_bytes();
+    let again = Facts::from_bytes(&bytes).unwrap();
+    assert_eq!((&again.segments, &again.jar), (&facts.segments, &facts.jar));
+    for at in 0..bytes.len() {
+        let mut other = bytes.clone();
+        other[at] ^= 1;
+        assert!(Facts::from_bytes(&other).is_none() && Facts::from_bytes(&bytes[..at]).is_none(), "{at}");
+    }
+    let runtime = runtime();
+    let again = Runtime::from_bytes(&runtime.to_bytes()).unwrap();
+    assert_eq!(again.contents.modules, runtime.contents.modules);
+    assert_eq!(again.contents.segments, runtime.contents.segments);
 }
 
 #[test]

@@ -3,26 +3,30 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use crate::classpath::{self, Baseline, Facts, Jar, Report, Role, Runtime};
 use crate::cli;
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::matrix::Stack;
 use crate::outside::{self, ReadAt};
 use crate::problem::{self, Level, Problem, SourceFile};
 use crate::profile::{Located, Profile};
+use crate::threads;
 use crate::tree::Kind;
 
-use super::gather::{Gathered, gather};
+use super::gather::{Gathered, gather, key, known_by};
 use super::resolve::fetch;
 use super::{Request, Stop, World, lock, say};
 
 /// Version of the JSON report: docs/classpath.md tells its fields.
 const JSON_VERSION: u32 = 1;
+/// Number of the form in which facts are kept.
+const RULES: u32 = classpath::FACTS_VERSION;
 
 /// What the class path of gathered contents shows.
 pub(super) fn of_profile(
@@ -39,9 +43,10 @@ pub(super) fn of_profile(
         _ => None,
     });
     let image = image.ok_or_else(|| Error::archive("the Java runtime", "has no lib/modules"))?;
-    let runtime = Runtime::read("lib/modules", outside::open(image, &world.store)?.as_ref(), world.threads)?;
+    let bytes = outside::open(image, &world.store)?;
+    let runtime = runtime("lib/modules", &known_by(image), bytes.as_ref(), world)?;
     let jars = &gathered.class_path;
-    let facts = facts(jars, java, world);
+    let facts = facts(jars, java, world)?;
     let flags = classpath::spark_flags(jars, &facts);
     let request = classpath::Request {
         jars,
@@ -53,19 +58,59 @@ pub(super) fn of_profile(
         details,
         threads: world.threads,
     };
-    Ok(judge(&request))
+    judge(&request, &known_by(image), world)
 }
 
-fn facts(jars: &[Jar], java: u32, world: &World) -> Vec<Facts> {
-    let bytes: Vec<&dyn ReadAt> = jars.iter().map(|jar| jar.bytes.as_ref()).collect();
-    classpath::facts(&bytes, java, world.threads)
+/// The runtime's classes, from the store where they were read before.
+fn runtime(name: &str, known_by: &str, bytes: &dyn ReadAt, world: &World) -> Result<Runtime, Error> {
+    let key = key([RULES.to_string(), known_by.to_owned()]);
+    if let Some(known) = world.store.bytes("runtime", &key)?.and_then(|bytes| Runtime::from_bytes(&bytes)) {
+        return Ok(known);
+    }
+    let runtime = Runtime::read(name, bytes, world.threads)?;
+    world.store.put_bytes("runtime", &key, &runtime.to_bytes())?;
+    Ok(runtime)
+}
+
+/// The facts of the jars, from the store where they were gathered before.
+fn facts(jars: &[Jar], java: u32, world: &World) -> Result<Vec<Facts>, Error> {
+    let keys: Vec<Digest> =
+        jars.iter().map(|jar| key([RULES.to_string(), java.to_string(), jar.known_by.clone()])).collect();
+    let known = threads::all(&keys, world.threads, |key| {
+        Ok(world.store.bytes("facts", key)?.and_then(|bytes| Facts::from_bytes(&bytes)))
+    })?;
+    let fresh: Vec<&dyn ReadAt> =
+        jars.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(jar, _)| jar.bytes.as_ref()).collect();
+    let mut fresh = classpath::facts(&fresh, java, world.threads).into_iter();
+    let mut all = Vec::with_capacity(jars.len());
+    for (known, key) in known.into_iter().zip(&keys) {
+        if let Some(facts) = known {
+            all.push(facts);
+            continue;
+        }
+        let facts = fresh.next().unwrap_or_default();
+        world.store.put_bytes("facts", key, &facts.to_bytes())?;
+        all.push(facts);
+    }
+    Ok(all)
 }
 
 /// Verifies, against the untouched distribution where there is one.
-fn judge(request: &classpath::Request<'_>) -> Report {
-    let has_baseline = request.jars.iter().any(|jar| matches!(jar.role, Role::Stock | Role::Removed));
-    let baseline: Option<Baseline> = has_baseline.then(|| classpath::baseline(request));
-    classpath::verify(request, baseline.as_ref())
+fn judge(request: &classpath::Request<'_>, runtime: &str, world: &World) -> Result<Report, Error> {
+    let in_baseline = |jar: &&Jar| matches!(jar.role, Role::Stock | Role::Removed);
+    let stock: Vec<String> = request.jars.iter().filter(in_baseline).map(|jar| jar.known_by.clone()).collect();
+    if stock.is_empty() {
+        return Ok(classpath::verify(request, None));
+    }
+    let flags = format!("{:?}", request.flags);
+    let rules = format!("{RULES} {} {}", classpath::RULES_VERSION, request.java);
+    let key = key([rules, flags, runtime.to_owned()].into_iter().chain(stock));
+    if let Some(known) = world.store.bytes("baseline", &key)? {
+        return Ok(classpath::verify(request, Some(&Baseline::from_bytes(&known))));
+    }
+    let baseline = classpath::baseline(request);
+    world.store.put_bytes("baseline", &key, &baseline.to_bytes())?;
+    Ok(classpath::verify(request, Some(&baseline)))
 }
 
 pub(super) fn classpath(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
@@ -92,7 +137,8 @@ fn of_lock(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
 fn of_jars(command: &cli::Classpath, java: &Path, world: &World) -> Result<(), Stop> {
     let place = |path: &Path| world.environment.cwd.join(path);
     let (image, release) = java_image(&place(java))?;
-    let runtime = Runtime::read(&image.display().to_string(), &Disk::open(&image)?, world.threads)?;
+    let file = Disk::open(&image)?;
+    let runtime = runtime(&image.display().to_string(), &file.known_by, &file, world)?;
     let mut jars = Vec::new();
     let stock = match &command.baseline {
         Some(dir) => jar_files(&place(dir))?,
@@ -113,7 +159,7 @@ fn of_jars(command: &cli::Classpath, java: &Path, world: &World) -> Result<(), S
     if jars.is_empty() {
         world.ui.note("there are no jars");
     }
-    let facts = facts(&jars, release, world);
+    let facts = facts(&jars, release, world)?;
     let mut flags = classpath::spark_flags(&jars, &facts);
     flags.add_modules.extend(command.add_modules.iter().cloned());
     flags.open.extend(command.add_opens.iter().cloned());
@@ -129,7 +175,7 @@ fn of_jars(command: &cli::Classpath, java: &Path, world: &World) -> Result<(), S
         details: command.all,
         threads: world.threads,
     };
-    let report = judge(&request);
+    let report = judge(&request, &file.known_by, world)?;
     let source = SourceFile { name: "the class path".to_owned(), text: String::new() };
     let level = |level: Level| if command.deny.deny.is_some() && level == Level::Warn { Level::Deny } else { level };
     let weighed: Vec<(Level, Problem)> = report.problems.iter().map(|p| (level(p.code.level), p.clone())).collect();
@@ -162,18 +208,19 @@ fn show(
     if let Some(details) = &report.details {
         say(&details.to_string());
     }
-    let summary = format!("{}, {} classes: ", count(report.jars, "jar"), report.classes);
-    let found = if shown == 0 { "everything links".to_owned() } else { count(shown, "finding") };
+    let summary = format!("{}, {}: ", count(report.jars, "jar", "jars"), count(report.classes, "class", "classes"));
+    let found = if shown == 0 { "everything links".to_owned() } else { count(shown, "finding", "findings") };
     let optional = match report.optional {
         0 => String::new(),
-        n => format!("; {n} classes that only optional code names are nowhere (--all lists them)"),
+        n => format!("; {} that only optional code names: nowhere (--all lists them)", count(n, "class", "classes")),
     };
     say(&format!("{summary}{found}{optional}\n"));
     if shown == 0 { Ok(()) } else { Err(Stop::Problems) }
 }
 
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+/// `1 jar`, `2 jars`.
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// The runtime's `lib/modules`, and its feature release.
@@ -207,20 +254,25 @@ fn jar_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
 
 fn jar(path: &Path, role: Role) -> Result<Jar, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Jar { name, via: String::new(), at: None, role, bytes: Box::new(Disk::open(path)?) })
+    let file = Disk::open(path)?;
+    Ok(Jar { name, via: String::new(), at: None, role, known_by: file.known_by.clone(), bytes: Box::new(file) })
 }
 
 /// A file that is open for reading.
 struct Disk {
     file: File,
     size: u64,
+    /// Device, inode, size and times: who changes a file changes them.
+    known_by: String,
 }
 
 impl Disk {
     fn open(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(Error::read(path))?;
-        let size = file.metadata().map_err(Error::read(path))?.len();
-        Ok(Self { file, size })
+        let meta = file.metadata().map_err(Error::read(path))?;
+        let times = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()];
+        let known_by = format!("{} {} {} {times:?}", meta.dev(), meta.ino(), meta.len());
+        Ok(Self { file, size: meta.len(), known_by })
     }
 }
 

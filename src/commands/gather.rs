@@ -15,7 +15,7 @@ use crate::profile::Profile;
 use crate::project::OwnFiles;
 use crate::pypi::{self, Site};
 use crate::threads;
-use crate::tree::{Entry, Kind};
+use crate::tree::{Entry, Kind, Source};
 
 use super::World;
 
@@ -231,19 +231,32 @@ fn class_path(
             via: String::new(),
             at: by.and_then(|by| asked(by).1),
             role: if by.is_some() { Role::Removed } else { Role::Stock },
+            known_by: known_by(source),
             bytes: outside::open(source, &world.store)?,
         });
     }
     for jar in &contents.jars {
         let (artifact, at) = asked(jar);
+        let own = || profile.maven.files.iter().find(|file| file.value.rsplit('/').next() == Some(&jar.file));
+        let at = at.or_else(|| own().map(|file| file.at.clone()));
         let via =
             artifact.and_then(|artifact| artifact.via.first().cloned()).unwrap_or_else(|| "maven.files".to_owned());
         let role = if artifact.is_some() { Role::Added } else { Role::Own };
-        all.push(classpath::Jar { name: jar.file.clone(), via, at, role, bytes: world.store.open(&jar.digest)? });
+        let (known_by, bytes) = (jar.digest.to_string(), world.store.open(&jar.digest)?);
+        all.push(classpath::Jar { name: jar.file.clone(), via, at, role, known_by, bytes });
     }
     // As `ls` has them: the order of a wildcard is the directory's, which nothing fixes.
     all.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(all)
+}
+
+/// What the bytes of a file in the image are known by.
+pub(super) fn known_by(source: &Source) -> String {
+    match source {
+        Source::Blob { digest, .. } => digest.to_string(),
+        Source::Member { archive, offset, size } => format!("{archive} {offset} {size}"),
+        Source::Bytes(bytes) => Digest::of(bytes).to_string(),
+    }
 }
 
 /// The line of the profile that brought a jar in: `via` walked back to a request.

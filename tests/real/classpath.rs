@@ -16,7 +16,7 @@ use sparkbake::profile::Located;
 use super::{fresh, have, repository};
 
 /// The JVM that is asked.
-const JAVA: &str = "/usr/lib/jvm/java-17-openjdk-amd64";
+pub(super) const JAVA: &str = "/usr/lib/jvm/java-17-openjdk-amd64";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +50,7 @@ struct Cases {
     case: Vec<Case>,
 }
 
-fn jdk() -> bool {
+pub(super) fn jdk() -> bool {
     have("openjdk-17-jdk-headless", Path::new(JAVA).join("bin/javac").exists())
 }
 
@@ -151,6 +151,7 @@ fn foretell(case: &Case, place: &Path, runtime: &Runtime) -> Vec<String> {
             via: String::new(),
             at: None,
             role: Role::Added,
+            known_by: String::new(),
             bytes: Box::new(fs::read(place.join(name)).unwrap()),
         })
         .collect();

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests of the whole")]
 
 mod apt;
+mod bulk;
 mod bytes;
 mod classpath;
 mod clients;
