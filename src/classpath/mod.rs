@@ -32,6 +32,7 @@ mod modules;
 mod report;
 mod required;
 mod scala;
+mod settings;
 mod site;
 mod universe;
 mod work;
@@ -50,6 +51,7 @@ pub use causes::Baseline;
 pub use details::{Details, Reference, Refusal};
 pub use facts::{FACTS_VERSION, Facts};
 pub use modules::ModuleFlags;
+pub use settings::named_classes;
 
 use facts::mark;
 use link::load::{Loads, is_refused};

@@ -12,10 +12,12 @@ use crate::classpath::{self, Baseline, Facts, Jar, Report, Role, Runtime};
 use crate::cli;
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::lock::Lock;
 use crate::matrix::Stack;
 use crate::outside::{self, ReadAt};
 use crate::problem::{self, Level, Problem, SourceFile};
 use crate::profile::{Located, Profile};
+use crate::project::OwnFiles;
 use crate::threads;
 use crate::tree::Kind;
 
@@ -48,13 +50,15 @@ pub(super) fn of_profile(
     let jars = &gathered.class_path;
     let facts = facts(jars, java, world)?;
     let flags = classpath::spark_flags(jars, &facts);
+    let require: Vec<_> =
+        profile.require.iter().cloned().chain(classpath::named_classes(&profile.spark_conf)).collect();
     let request = classpath::Request {
         jars,
         facts: &facts,
         runtime: &runtime,
         java,
         flags: &flags,
-        require: &profile.require,
+        require: &require,
         details,
         threads: world.threads,
     };
@@ -116,20 +120,31 @@ fn judge(request: &classpath::Request<'_>, runtime: &str, world: &World) -> Resu
 pub(super) fn classpath(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
     match &command.java {
         Some(java) => of_jars(command, java, world),
-        None => of_lock(command, world),
+        None => of_command(command, world),
     }
 }
 
-/// The class path of a profile's lock.
-fn of_lock(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
-    let request = Request::open(&command.profile, command.deny.deny.as_ref(), world)?;
+/// What the class path of a lock shows; its files are fetched.
+pub(super) fn of_lock(
+    request: &Request,
+    lock: &Lock,
+    own: &OwnFiles,
+    details: bool,
+    world: &World,
+) -> Result<Report, Stop> {
     let profile = &request.profile;
-    let own = request.settle(request.project.own_files(profile, &world.store), &[], world)?;
-    let lock = request.settle(lock::current(&request, request.project.lock()?, &own), &[], world)?;
     fetch(&lock.artifacts, &world.registries(), world)?;
-    let gathered = gather(profile, &lock.stack, &lock.artifacts, &own, lock.epoch, world);
+    let gathered = gather(profile, &lock.stack, &lock.artifacts, own, lock.epoch, world);
     let gathered = request.settle(gathered, &[], world)?;
-    let report = of_profile(&gathered, &lock.stack, profile, command.all, world)?;
+    Ok(of_profile(&gathered, &lock.stack, profile, details, world)?)
+}
+
+/// The class path of a profile's lock.
+fn of_command(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
+    let request = Request::open(&command.profile, command.deny.deny.as_ref(), world)?;
+    let own = request.settle(request.project.own_files(&request.profile, &world.store), &[], world)?;
+    let lock = request.settle(lock::current(&request, request.project.lock()?, &own), &[], world)?;
+    let report = of_lock(&request, &lock, &own, command.all, world)?;
     let weighed = request.weigh(report.problems.clone(), false);
     show(command, &report, &weighed, &request.project.source, world)
 }
