@@ -1,6 +1,7 @@
 //! `build`: from the profile and its lock to images.
 
 use crate::artifact::Coordinate;
+use crate::classpath;
 use crate::cli;
 use crate::error::Failure;
 use crate::image::{self, Format, Image};
@@ -74,6 +75,11 @@ fn ready_lock(request: &Request, own: &OwnFiles, locked: bool, world: &World) ->
                 world.ui.step("Using", format_args!("{}, built in, lock of {day}", request.project.name));
             }
             notice_epoch(&lock, world)?;
+            // The lock pins the verdict on its class path; only other rules ask again.
+            if lock.verified != classpath::RULES_VERSION {
+                let report = super::classpath::of_lock(request, &lock, own, false, world)?;
+                request.judge(report.problems, false, world)?;
+            }
             let outline = request.settle(bake::of_lock(request, &lock, own, world), &[], world)?;
             Ok((lock, outline))
         }

@@ -6,7 +6,9 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests of the whole")]
 
 mod apt;
+mod bulk;
 mod bytes;
+mod classpath;
 mod clients;
 mod conformance;
 mod containers;
