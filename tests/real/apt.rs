@@ -163,13 +163,13 @@ fn a_closure_is_the_one_that_apt_installs() {
                 let store = Store::open(fresh("apt-store"), environment.now).unwrap();
                 let registries = Registries::new(&endpoints, &net, &store, false);
                 let apt = Apt::of(suite, security, &endpoints);
-                let one = |target: &Option<&'static str>| {
+                let one = |target: Option<&'static str>| {
                     let asked = target.iter().map(|name| (*name).to_owned()).chain(roots.iter().cloned());
                     let theirs = apt.closure(&asked.collect::<Vec<_>>());
-                    let request = request(suite, java, security, *target, &environment);
-                    (*target, ours(&request, &registries), theirs)
+                    let request = request(suite, java, security, target, &environment);
+                    (target, ours(&request, &registries), theirs)
                 };
-                targets.iter().map(one).filter(|(_, ours, theirs)| ours != theirs).collect()
+                targets.iter().copied().map(one).filter(|(_, ours, theirs)| ours != theirs).collect()
             };
         let targets: Vec<Option<&str>> =
             [None].into_iter().chain(tenth(suite, &TARGETS).into_iter().map(Some)).collect();
@@ -177,10 +177,14 @@ fn a_closure_is_the_one_that_apt_installs() {
         if again.is_empty() {
             continue;
         }
-        for (target, ours, theirs) in both(&again) {
-            let (more, less): (Vec<_>, Vec<_>) =
-                (ours.difference(&theirs).collect(), theirs.difference(&ours).collect());
-            panic!("{suite} {target:?}: ours alone {more:?}, apt's alone {less:?}");
-        }
+        let differ: Vec<String> = both(&again)
+            .iter()
+            .map(|(target, ours, theirs)| {
+                let (more, less): (Vec<_>, Vec<_>) =
+                    (ours.difference(theirs).collect(), theirs.difference(ours).collect());
+                format!("{suite} {target:?}: ours alone {more:?}, apt's alone {less:?}")
+            })
+            .collect();
+        assert!(differ.is_empty(), "{}", differ.join("\n"));
     }
 }

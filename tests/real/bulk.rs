@@ -7,12 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
 use serde_json::Value;
 
 use super::classpath::{JAVA, jdk};
-use super::{cache, fresh, place, repository, said, sparkbake_in, tool};
+use super::{cache, fresh, place, repository, said, sparkbake_in, tenth, tool};
 
 /// The `jars` of a distribution whose lock is shipped.
 fn stock(profile: &str) -> PathBuf {
@@ -56,27 +55,6 @@ fn names(jars: &[PathBuf]) -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// The classes that this run asks for, and the seed that chose them.
-fn sample(names: Vec<String>) -> Vec<String> {
-    if std::env::var_os("SPARKBAKE_TEST_ALL").is_some() {
-        return names;
-    }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
-    let seed = std::env::var("SPARKBAKE_TEST_SEED").map_or(now as u64, |seed| seed.parse().unwrap());
-    println!("a random tenth of {} classes: SPARKBAKE_TEST_SEED={seed}", names.len());
-    let mut state = seed | 1;
-    names
-        .into_iter()
-        .filter(|_| {
-            // Xorshift.
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.is_multiple_of(10)
-        })
-        .collect()
-}
-
 /// What a JVM refuses of these classes, a line each.
 fn refused_by_the_jvm(dir: &Path, flags: &[&str], jars: &[PathBuf], names: &[String]) -> BTreeSet<String> {
     let data = repository().join("tests/data/classpath");
@@ -115,7 +93,7 @@ fn what_cannot_be_loaded_or_linked_is_what_a_jvm_refuses() {
     for (profile, flags) in [("spark-3.5", &[][..]), ("spark-4.1", &["--add-modules=jdk.incubator.vector"])] {
         let stock = stock(profile);
         let jars = jars_of(&stock);
-        let asked = sample(names(&jars));
+        let asked = tenth(profile, &names(&jars));
         let jvm = refused_by_the_jvm(&fresh(&format!("oracle-{profile}")), flags, &jars, &asked);
         let report = report(&["--jars", stock.to_str().unwrap(), "--baseline", stock.to_str().unwrap(), "--all"]);
         let asked: BTreeSet<&str> = asked.iter().map(String::as_str).collect();

@@ -147,7 +147,7 @@ fn inputs_only(name: &str) -> PathBuf {
 
 /// A random tenth of a slow table, at least one row; all of it under `SPARKBAKE_TEST_ALL`. The seed is
 /// printed, and `SPARKBAKE_TEST_SEED` takes it again.
-fn tenth<T: Copy>(what: &str, all: &[T]) -> Vec<T> {
+fn tenth<T: Clone>(what: &str, all: &[T]) -> Vec<T> {
     if std::env::var_os("SPARKBAKE_TEST_ALL").is_some() {
         return all.to_vec();
     }
