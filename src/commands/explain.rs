@@ -16,8 +16,8 @@ pub(super) fn explain(command: &cli::Explain, _world: &World) -> Result<(), Stop
     }
     if let Some(rule) = matrix::rule(name) {
         let mut text = format!("{name}\n\n{}\n", rule.reason);
-        if let Some(setting) = &rule.setting {
-            let _ = writeln!(text, "\nThe image sets {} {}.", setting.key, setting.value);
+        if let Some((key, value)) = rule.setting() {
+            let _ = writeln!(text, "\nThe image sets {key} {value}.");
         }
         if !rule.source.is_empty() {
             let _ = writeln!(text, "\nSource: {}", rule.source.join("; "));
