@@ -5,16 +5,19 @@
 //! once. [`check`] applies the same rules again to what the resolvers really chose.
 //! Absent on purpose: a registry's newest versions. The facts are of one date and say so.
 
+mod answer;
 mod connectors;
 mod derive;
 mod evaluate;
 mod facts;
 mod name;
+pub mod page;
 mod question;
 mod release;
 mod row;
 mod rule;
 mod select;
+mod table;
 mod version;
 
 #[cfg(test)]
@@ -26,12 +29,14 @@ use crate::artifact::Coordinate;
 use crate::problem::Problem;
 use crate::profile::Profile;
 
+pub use answer::{Solution, Solved, Told, Verdict, judge, solve};
 pub use connectors::jar_versions;
 pub use derive::{CHECKING, Evidence, derive, shipped};
 pub use facts::{AS_OF, rule, rules};
 pub use release::Release;
 pub use rule::{Certainty, Rule, Severity, Step};
 pub use select::{newer, newer_spark, select};
+pub use table::{Ending, Moves, Published, State, TableRow, ends, moves, published, table};
 
 use name::Kind;
 use row::Row;

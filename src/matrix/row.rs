@@ -196,6 +196,11 @@ impl<'f> Row<'f> {
         self.components.get(name)
     }
 
+    /// The names of all components.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.components.keys().map(String::as_str)
+    }
+
     /// The components whose names match a pattern.
     pub(super) fn matching<'s>(&'s self, pattern: &'s str) -> impl Iterator<Item = &'s str> {
         let (start, glob) = match pattern.split_once('*') {

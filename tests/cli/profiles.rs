@@ -157,7 +157,7 @@ fn a_release_that_is_newer_than_the_facts_is_read_when_it_is_locked() {
     expect(
         &world.run(&["lock"]),
         1,
-        &["error[unknown-project]: the package index has no PySpark 3.5.99", "sparkbake.toml:6:9"],
+        &["error[python-unknown-project]: the package index has no PySpark 3.5.99", "sparkbake.toml:6:9"],
     );
 }
 
