@@ -56,6 +56,8 @@ pub enum Command {
     Lock(Lock),
     /// Run every static check and show all problems at once.
     Check(Check),
+    /// Verify a class path as the JVM would: that of a profile, or of any jars.
+    Classpath(Classpath),
     /// Show what is in the lock, and why.
     Tree(Tree),
     /// Show the image as a value: layers, settings, memory.
@@ -131,6 +133,44 @@ pub struct Check {
     /// Print the problems as JSON.
     #[arg(long, env = "SPARKBAKE_JSON")]
     pub json: bool,
+}
+
+/// `classpath`.
+#[derive(Debug, Args)]
+pub struct Classpath {
+    /// Path of a profile, or the name of a built-in one.
+    #[arg(value_name = "PROFILE", default_value = "sparkbake.toml", conflicts_with_all = ["jars", "java"])]
+    pub profile: String,
+    /// Jars, and directories whose jars are meant, instead of a profile's; in the order of the class path.
+    #[arg(long, value_name = "DIR|JAR", num_args = 1.., requires = "java", env = "SPARKBAKE_JARS")]
+    pub jars: Vec<PathBuf>,
+    /// Home of the Java that will run them, or its `lib/modules`.
+    #[arg(long, value_name = "HOME", requires = "jars", env = "SPARKBAKE_JAVA")]
+    pub java: Option<PathBuf>,
+    /// Directory of the untouched distribution: what it has among itself is not shown.
+    #[arg(long, value_name = "DIR", requires = "jars", env = "SPARKBAKE_BASELINE")]
+    pub baseline: Option<PathBuf>,
+    /// A class that somebody will ask for by name; repeatable.
+    #[arg(long, value_name = "CLASS", num_args = 1.., env = "SPARKBAKE_REQUIRE")]
+    pub require: Vec<String>,
+    /// As Java's --add-modules; repeatable.
+    #[arg(long, value_name = "MODULE", env = "SPARKBAKE_ADD_MODULES")]
+    pub add_modules: Vec<String>,
+    /// As Java's --add-opens or --add-exports to ALL-UNNAMED; repeatable.
+    #[arg(long, value_name = "MODULE/PACKAGE", env = "SPARKBAKE_ADD_OPENS")]
+    pub add_opens: Vec<String>,
+    /// Say what a class, or a member written CLASS#MEMBER, denotes and who uses it.
+    #[arg(long, value_name = "NAME", env = "SPARKBAKE_EXPLAIN")]
+    pub explain: Option<String>,
+    /// Print the report as JSON.
+    #[arg(long, env = "SPARKBAKE_JSON")]
+    pub json: bool,
+    /// Every class that cannot be loaded or linked and every reference that fails, known or not.
+    #[arg(long, env = "SPARKBAKE_ALL")]
+    pub all: bool,
+    /// As `--deny warnings`.
+    #[command(flatten)]
+    pub deny: Deny,
 }
 
 /// `tree`.

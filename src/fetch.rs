@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::{Artifact, Coordinate};
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::maven;
 use crate::net::{Registries, Sink};
 use crate::outside::{Index, Page, Registry};
 use crate::store::Partial;
@@ -37,7 +38,8 @@ pub fn fetch(artifacts: &[Artifact], registries: &Registries<'_>, locate: &Locat
         return Ok(());
     }
     let total = missing.iter().map(|artifact| artifact.size).sum();
-    ui.step("Fetching", format_args!("{} files, {}", missing.len(), megabytes(total)));
+    let files = if missing.len() == 1 { "1 file".to_owned() } else { format!("{} files", missing.len()) };
+    ui.step("Fetching", format_args!("{files}, {}", megabytes(total)));
     let transfer = ui.transfer("Fetching", total);
     all(&missing, WIDTH, |artifact| one(artifact, registries, locate, &transfer))?;
     Ok(())
@@ -234,12 +236,9 @@ impl Sum {
         for (algorithm, digits) in [("sha512", 128), ("sha256", 64), ("sha1", 40)] {
             let side = Page::new(page.registry, format!("{}.{algorithm}", page.path));
             let Some(served) = registries.get(&side)? else { continue };
-            // Some files hold the name, too.
-            let text = String::from_utf8_lossy(&served.bytes).to_ascii_lowercase();
-            let is_sum = |word: &&str| word.len() == digits && word.bytes().all(|b| b.is_ascii_hexdigit());
-            let hex = text.split_whitespace().find(is_sum);
+            let hex = maven::parse_checksum(&String::from_utf8_lossy(&served.bytes), digits);
             let hex = hex.ok_or_else(|| Error::registry(side.path.clone(), format!("it holds no {algorithm} sum")))?;
-            return Ok(Some(Self { algorithm, hex: hex.to_owned() }));
+            return Ok(Some(Self { algorithm, hex }));
         }
         Ok(None)
     }

@@ -5,7 +5,7 @@
 //! blobs/sha256/HEX    whole files, layers, spools; an OCI layout's `blobs` has the same shape
 //! partial/HEX         a download that is not complete; survives a crash and is taken up again
 //! pages/HEX           a registry's page behind a line of JSON that says how it was served
-//! records/KIND/HEX.json   results that follow from their key
+//! records/KIND/HEX.json   results that follow from their key; .bin where they have a form of their own
 //! tmp/                files being written
 //! ```
 //!
@@ -170,11 +170,27 @@ impl Store {
     /// # Errors
     /// [`Error::Read`] where it is there and cannot be read.
     pub fn record<T: DeserializeOwned>(&self, kind: &str, key: &Digest) -> Result<Option<T>, Error> {
-        let path = self.record_path(kind, key);
-        let Some(mut file) = open_plain(&path)? else { return Ok(None) };
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(Error::read(&path))?;
-        Ok(serde_json::from_slice(&text).ok())
+        Ok(read_plain(&self.record_path(kind, key))?.and_then(|text| serde_json::from_slice(&text).ok()))
+    }
+
+    /// A memoised result that has a form of its own, and says itself whether it is whole.
+    ///
+    /// # Errors
+    /// As [`Store::record`].
+    pub fn bytes(&self, kind: &str, key: &Digest) -> Result<Option<Vec<u8>>, Error> {
+        read_plain(&self.record_path(kind, key).with_extension("bin"))
+    }
+
+    /// Memoises it.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn put_bytes(&self, kind: &str, key: &Digest, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.record_path(kind, key).with_extension("bin");
+        self.make_kind(kind)?;
+        let mut file = self.temporary()?;
+        file.write_all(bytes).map_err(Error::write(&path))?;
+        persist(file, &path)
     }
 
     /// Memoises a result under its kind (a plain word) and the digest of what it follows from.
@@ -183,12 +199,16 @@ impl Store {
     /// [`Error::Write`].
     pub fn put_record<T: Serialize>(&self, kind: &str, key: &Digest, value: &T) -> Result<(), Error> {
         let path = self.record_path(kind, key);
-        let dir = self.root.join("records").join(kind);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(Error::write(&dir))?;
+        self.make_kind(kind)?;
         let mut file = BufWriter::new(self.temporary()?);
         serde_json::to_writer(&mut file, value).map_err(|e| Error::Write { path: path.clone(), source: e.into() })?;
         let file = file.into_inner().map_err(|e| Error::Write { path: path.clone(), source: e.into_error() })?;
         persist(file, &path)
+    }
+
+    fn make_kind(&self, kind: &str) -> Result<(), Error> {
+        let dir = self.root.join("records").join(kind);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(Error::write(&dir))
     }
 
     fn record_path(&self, kind: &str, key: &Digest) -> PathBuf {
@@ -291,6 +311,14 @@ fn open_plain(path: &Path) -> Result<Option<File>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::Read { path: path.to_owned(), source: error }),
     }
+}
+
+/// The whole of such a file.
+fn read_plain(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let Some(mut file) = open_plain(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(Error::read(path))?;
+    Ok(Some(bytes))
 }
 
 fn persist(file: NamedTempFile, path: &Path) -> Result<(), Error> {

@@ -1,178 +1,256 @@
-//! Jars: the central directory of a zip archive (APPNOTE.TXT 4.3), and the heads of the class files.
-//!
-//! Sizes and counts are those of the directory, each held against the bytes that are there. Of two
-//! entries of one name the last wins, as in the JVM.
+//! Jars into [`Facts`]: which entries are classes for the target Java, read in pieces side by side.
 
 use std::collections::BTreeMap;
 
-use flate2::{Decompress, FlushDecompress};
-
-use crate::error::Error;
 use crate::outside::ReadAt;
 
-use super::Jar;
-use super::class::{self, HEAD};
+use super::facts::{Facts, JarFacts, Segment};
+use super::gather::{Depth, Found, Gatherer};
+use super::manifest::{self, Manifest};
+use super::universe::{ClassNo, Universe};
+use super::work;
+use super::zip::{Archive, Entry, Window};
 
-/// The largest central directory that is read, in bytes; that of the largest jar known takes 3 MB.
-const MAX_DIRECTORY: u64 = 256 << 20;
-/// Length of the end-of-central-directory record without its comment (4.3.16).
-const END: usize = 22;
-/// Length of a file's record in the central directory without names (4.3.12).
-const RECORD: usize = 46;
-/// Length of a local file header without names (4.3.7).
-const LOCAL: usize = 30;
-/// Compressed bytes read for a head; a dynamic Huffman table fits.
-const PROBE: u64 = 1024;
+/// Compressed bytes of classes that make a segment.
+const PIECE: u64 = 1 << 20;
+/// The largest descriptor of services or of a project that is read, in bytes.
+const SMALL: u64 = 1 << 20;
 
-/// Evidence of what a class file is: CRC-32 and size from the directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Evidence {
-    crc: u32,
+/// An opened jar.
+pub(super) struct Opened<'a> {
+    bytes: &'a dyn ReadAt,
+    archive: Archive,
+    facts: JarFacts,
+    /// Entries that are classes, with where in the entry's name the class's begins; by place in the file.
+    classes: Vec<(u32, u16)>,
+}
+
+/// Some classes of one jar.
+struct Piece {
+    jar: usize,
+    range: std::ops::Range<usize>,
     size: u64,
 }
 
-/// What a jar holds.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Contents {
-    /// Binary names with slashes, without those of `META-INF`, `module-info` and `package-info`.
-    pub(super) classes: BTreeMap<String, Evidence>,
-    /// Classes below `META-INF/versions/N`, with N. The manifest's `Multi-Release` is not read.
-    pub(super) versioned: Vec<(u32, String)>,
-    /// The major version of every class of a jar that is not stock.
-    pub(super) majors: Vec<(String, u16)>,
-}
-
-struct Entry {
-    name: String,
-    evidence: Evidence,
-    method: u16,
-    compressed: u64,
-    offset: u64,
-}
-
-impl Contents {
-    /// Reads a jar.
-    pub(super) fn read(jar: &Jar) -> Result<Self, Error> {
-        let bytes = jar.bytes.as_ref();
-        let bad = |reason: &str| Error::archive(jar.name.clone(), reason);
-        let directory = directory(bytes).map_err(bad)?;
-        let mut contents = Self::default();
-        let mut inflate = Decompress::new(false);
-        for entry in entries(&directory).map_err(bad)? {
-            let Some(name) = entry.name.strip_suffix(".class") else { continue };
-            if let Some(rest) = name.strip_prefix("META-INF/versions/") {
-                let versioned = rest.split_once('/').and_then(|(n, name)| Some((n.parse().ok()?, name.to_owned())));
-                contents.versioned.extend(versioned);
-                continue;
-            }
-            let simple = name.rsplit('/').next().unwrap_or(name);
-            if name.starts_with("META-INF/") || simple == "module-info" || simple == "package-info" {
-                continue;
-            }
-            if !jar.stock {
-                let head = head(bytes, &entry, &mut inflate).map_err(bad)?;
-                contents.majors.extend(head.and_then(class::major).map(|major| (name.to_owned(), major)));
-            }
-            contents.classes.insert(name.to_owned(), entry.evidence);
-        }
-        Ok(contents)
-    }
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..)?.first_chunk().map(|b| u16::from_le_bytes(*b))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|b| u32::from_le_bytes(*b))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..)?.first_chunk().map(|b| u64::from_le_bytes(*b))
-}
-
-fn read(bytes: &dyn ReadAt, offset: u64, size: u64) -> Option<Vec<u8>> {
-    if size > MAX_DIRECTORY || offset.checked_add(size)? > bytes.size() {
-        return None;
-    }
-    let mut buffer = vec![0; usize::try_from(size).ok()?];
-    bytes.read_exact_at(&mut buffer, offset).ok()?;
-    Some(buffer)
-}
-
-/// The bytes of the central directory.
-fn directory(bytes: &dyn ReadAt) -> Result<Vec<u8>, &'static str> {
-    let tail_size = bytes.size().min(END as u64 + u64::from(u16::MAX));
-    let tail_start = bytes.size() - tail_size;
-    let tail = read(bytes, tail_start, tail_size).ok_or("cannot be read")?;
-    let end = (0..tail.len().saturating_sub(END - 1)).rev().find(|&i| {
-        let comment = u16_at(&tail, i + 20).map(usize::from);
-        u32_at(&tail, i) == Some(0x0605_4b50) && comment == Some(tail.len() - i - END)
+/// The facts of every jar.
+pub(super) fn facts(jars: &[&dyn ReadAt], java: u32, threads: usize) -> Vec<Facts> {
+    let opened = work::all(jars, threads, |bytes| Opened::open(*bytes, java));
+    let pieces: Vec<Piece> = opened.iter().enumerate().flat_map(|(jar, opened)| opened.pieces(jar)).collect();
+    // The largest first, so that no thread is left alone with it at the end.
+    let mut order: Vec<usize> = (0..pieces.len()).collect();
+    order.sort_by_key(|&i| pieces.get(i).map_or(0, |piece| u64::MAX - piece.size));
+    let state = || (Window::default(), Vec::new());
+    let segments = work::in_order(&pieces, &order, threads, state, |(window, buffer), piece| {
+        opened.get(piece.jar).map(|opened| opened.segment(piece, window, buffer)).unwrap_or_default()
     });
-    let end = end.ok_or("is no zip archive: it has no end-of-central-directory record")?;
-    let plain = || Some((u64::from(u32_at(&tail, end + 16)?), u64::from(u32_at(&tail, end + 12)?)));
-    let (mut offset, mut size) = plain().ok_or("ends early")?;
-    if offset == u64::from(u32::MAX) || size == u64::from(u32::MAX) {
-        // Zip64: a locator of 20 bytes stands before the record and names the wide one (4.3.14, 4.3.15).
-        let wide = || {
-            let locator = read(bytes, (tail_start + end as u64).checked_sub(20)?, 20)?;
-            let record = read(bytes, u64_at(&locator, 8)?, 56)?;
-            (u32_at(&record, 0)? == 0x0606_4b50).then_some((u64_at(&record, 48)?, u64_at(&record, 40)?))
-        };
-        (offset, size) = wide().ok_or("has a broken zip64 record")?;
-    }
-    read(bytes, offset, size).ok_or("has a central directory beyond its end")
-}
-
-/// The entries of a directory; of several of one name the last.
-fn entries(directory: &[u8]) -> Result<Vec<Entry>, &'static str> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while u32_at(directory, at) == Some(0x0201_4b50) {
-        let (entry, next) = entry(directory, at).ok_or("has a record cut short in its central directory")?;
-        found.push(entry);
-        at = next;
-    }
-    found.reverse();
-    found.sort_by(|a: &Entry, b| a.name.cmp(&b.name));
-    found.dedup_by(|later, first| later.name == first.name);
-    Ok(found)
-}
-
-fn entry(directory: &[u8], at: usize) -> Option<(Entry, usize)> {
-    let lengths = [28, 30, 32].map(|field| u16_at(directory, at + field).map(usize::from));
-    let [Some(name), Some(extra), Some(comment)] = lengths else { return None };
-    let names = at + RECORD;
-    let next = names + name + extra + comment;
-    directory.get(at..next)?;
-    let entry = Entry {
-        name: String::from_utf8_lossy(directory.get(names..names + name)?).into_owned(),
-        evidence: Evidence { crc: u32_at(directory, at + 16)?, size: u64::from(u32_at(directory, at + 24)?) },
-        method: u16_at(directory, at + 10)?,
-        compressed: u64::from(u32_at(directory, at + 20)?),
-        offset: u64::from(u32_at(directory, at + 42)?),
-    };
-    Some((entry, next))
-}
-
-/// The first bytes of an entry, or `None` where it has fewer or cannot be inflated.
-fn head(bytes: &dyn ReadAt, entry: &Entry, inflate: &mut Decompress) -> Result<Option<[u8; HEAD]>, &'static str> {
-    let size = (bytes.size().saturating_sub(entry.offset)).min(LOCAL as u64 + PROBE + entry.compressed.min(PROBE));
-    let local = read(bytes, entry.offset, size).ok_or("has an entry beyond its end")?;
-    if u32_at(&local, 0) != Some(0x0403_4b50) {
-        return Err("has an entry without a local header");
-    }
-    let names = [26, 28].map(|field| u16_at(&local, field).map_or(0, usize::from));
-    let data = local.get(LOCAL + names.iter().sum::<usize>()..).unwrap_or_default();
-    let mut head = [0; HEAD];
-    match entry.method {
-        0 => return Ok(data.first_chunk().copied()),
-        8 => {
-            inflate.reset(false);
-            // A broken stream is a class the JVM cannot load either; it has no version to judge.
-            let _status = inflate.decompress(data, &mut head, FlushDecompress::None);
+    let mut all: Vec<Facts> =
+        opened.into_iter().map(|opened| Facts { segments: Vec::new(), jar: opened.facts }).collect();
+    for (piece, segment) in pieces.iter().zip(segments) {
+        if let Some(facts) = all.get_mut(piece.jar) {
+            facts.segments.push(segment);
         }
-        _ => return Err("is packed with a method that the JVM does not read"),
     }
-    Ok((inflate.total_out() == HEAD as u64).then_some(head))
+    all
+}
+
+impl<'a> Opened<'a> {
+    fn open(bytes: &'a dyn ReadAt, java: u32) -> Self {
+        let mut opened = Self { bytes, archive: Archive::default(), facts: JarFacts::default(), classes: Vec::new() };
+        match Archive::open(bytes) {
+            Ok(archive) => opened.archive = archive,
+            Err(reason) => {
+                opened.facts.unreadable = Some(reason.to_owned());
+                return opened;
+            }
+        }
+        let manifest = opened.manifest();
+        opened.facts.class_path = manifest.class_path;
+        opened.facts.names = manifest.identity.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        opened.small();
+        opened.classes = classes(&opened.archive, manifest.multi_release.then_some(java));
+        opened
+    }
+
+    fn manifest(&mut self) -> Manifest {
+        let name = |entry: &&Entry| self.archive.name(entry).eq_ignore_ascii_case(b"META-INF/MANIFEST.MF");
+        let Some(entry) = self.archive.entries.iter().find(name) else { return Manifest::default() };
+        let mut text = Vec::new();
+        let read = if entry.size > manifest::MAX {
+            Err("is too large")
+        } else {
+            Window::default().contents(self.bytes, entry, &mut text)
+        };
+        read.and_then(|()| Manifest::parse(&text)).unwrap_or_else(|reason| {
+            self.facts.bad_manifest = Some(reason.to_owned());
+            Manifest::default()
+        })
+    }
+
+    /// Reads services and the coordinates of projects.
+    fn small(&mut self) {
+        let mut window = Window::default();
+        let mut text = Vec::new();
+        for entry in &self.archive.entries {
+            let Ok(name) = std::str::from_utf8(self.archive.name(entry)) else { continue };
+            let Some(below) = name.strip_prefix("META-INF/") else { continue };
+            let service = below.strip_prefix("services/").filter(|name| !name.is_empty() && !name.contains('/'));
+            let is_pom = below.starts_with("maven/") && below.ends_with("/pom.properties");
+            if service.is_none() && !is_pom || entry.size > SMALL {
+                continue;
+            }
+            if window.contents(self.bytes, entry, &mut text).is_err() {
+                continue;
+            }
+            let lines = String::from_utf8_lossy(&text).into_owned();
+            match service {
+                Some(service) => self.facts.services.push((service.to_owned(), providers(&lines))),
+                None => self.facts.poms.extend(coordinate(&lines)),
+            }
+        }
+    }
+
+    fn pieces(&self, jar: usize) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let (mut start, mut size) = (0, 0);
+        for (at, (entry, _)) in self.classes.iter().enumerate() {
+            size += self.entry(*entry).map_or(0, |entry| entry.compressed);
+            if size >= PIECE {
+                pieces.push(Piece { jar, range: start..at + 1, size });
+                (start, size) = (at + 1, 0);
+            }
+        }
+        if start < self.classes.len() {
+            pieces.push(Piece { jar, range: start..self.classes.len(), size });
+        }
+        pieces
+    }
+
+    fn entry(&self, index: u32) -> Option<&Entry> {
+        self.archive.entries.get(usize::try_from(index).ok()?)
+    }
+
+    fn segment(&self, piece: &Piece, window: &mut Window, buffer: &mut Vec<u8>) -> Segment {
+        window.clear();
+        let mut gatherer = Gatherer::default();
+        for &(index, skip) in self.classes.get(piece.range.clone()).unwrap_or_default() {
+            let Some(entry) = self.entry(index) else { continue };
+            let Some(name) = class_name(self.archive.name(entry), skip) else { continue };
+            let read = window.contents(self.bytes, entry, buffer);
+            let found = Found { name, entry: index, crc: entry.crc, bytes: if read.is_ok() { buffer } else { &[] } };
+            match read {
+                Ok(()) => gatherer.take(&found, Depth::Code),
+                Err(reason) => gatherer.refuse(&found, reason),
+            }
+        }
+        gatherer.finish()
+    }
+}
+
+/// The class's name in that of its entry.
+fn class_name(entry: &[u8], skip: u16) -> Option<&[u8]> {
+    let entry = entry.strip_suffix(b"/").unwrap_or(entry);
+    entry.strip_suffix(b".class")?.get(usize::from(skip)..)
+}
+
+/// The entries that are classes, each with the length of its folder of versions. `java` is given for a
+/// multi-release jar: the highest folder from 8 to `java` wins.
+fn classes(archive: &Archive, java: Option<u32>) -> Vec<(u32, u16)> {
+    let mut plain = Vec::new();
+    let mut versioned: BTreeMap<&[u8], (u32, u32, u16)> = BTreeMap::new();
+    for (index, entry) in (0_u32..).zip(&archive.entries) {
+        let name = archive.name(entry);
+        let Some(stem) = class_name(name, 0) else { continue };
+        if let Some(below) = stem.strip_prefix(b"META-INF/") {
+            let Some(java) = java else { continue };
+            let Some((version, class)) = version_folder(below).filter(|(version, _)| (8..=java).contains(version))
+            else {
+                continue;
+            };
+            let skip = u16::try_from(stem.len() - class.len()).unwrap_or(u16::MAX);
+            let best = versioned.entry(class).or_insert((version, index, skip));
+            if best.0 < version {
+                *best = (version, index, skip);
+            }
+        } else {
+            plain.push((index, 0));
+        }
+    }
+    if !versioned.is_empty() {
+        let name =
+            |index: u32| usize::try_from(index).ok().and_then(|i| archive.entries.get(i)).map(|e| archive.name(e));
+        let hidden =
+            |index: u32| name(index).and_then(|name| class_name(name, 0)).is_some_and(|n| versioned.contains_key(n));
+        plain.retain(|(index, _)| !hidden(*index));
+        plain.extend(versioned.values().map(|&(_, index, skip)| (index, skip)));
+    }
+    let entry = |index: u32| usize::try_from(index).ok().and_then(|i| archive.entries.get(i));
+    let is_module =
+        |index: u32, skip| entry(index).and_then(|entry| class_name(archive.name(entry), skip)) == Some(b"module-info");
+    plain.retain(|&(index, skip)| !is_module(index, skip));
+    plain.sort_by_key(|&(index, _)| entry(index).map_or(0, |entry| entry.offset));
+    plain
+}
+
+/// `versions/N/NAME`: N as the JVM writes it, and the name.
+fn version_folder(below: &[u8]) -> Option<(u32, &[u8])> {
+    let rest = below.strip_prefix(b"versions/")?;
+    let slash = rest.iter().position(|b| *b == b'/')?;
+    let number = std::str::from_utf8(rest.get(..slash)?).ok()?;
+    let plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
+    Some((number.parse().ok().filter(|_| plain)?, rest.get(slash + 1..)?))
+}
+
+/// The providers of a service's file (`java.util.ServiceLoader`).
+fn providers(text: &str) -> Vec<String> {
+    let names = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// `group:artifact:version` of a `pom.properties`.
+fn coordinate(text: &str) -> Option<String> {
+    let value = |key: &str| {
+        text.lines()
+            .find_map(|line| Some(line.trim().strip_prefix(key)?.trim_start().strip_prefix('=')?.trim().to_owned()))
+    };
+    Some(format!("{}:{}:{}", value("groupId")?, value("artifactId")?, value("version")?))
+}
+
+/// Reads single classes of a jar again.
+pub(super) struct Reader<'a> {
+    bytes: &'a dyn ReadAt,
+    archive: Option<Archive>,
+    window: Window,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a dyn ReadAt) -> Self {
+        Self { bytes, archive: None, window: Window::default() }
+    }
+
+    /// The bytes of the class at an entry that facts name.
+    pub(super) fn class(&mut self, entry: u32, into: &mut Vec<u8>) -> bool {
+        let bytes = self.bytes;
+        let archive = self.archive.get_or_insert_with(|| Archive::open(bytes).unwrap_or_default());
+        let entry = usize::try_from(entry).ok().and_then(|i| archive.entries.get(i));
+        entry.is_some_and(|entry| self.window.contents(bytes, entry, into).is_ok())
+    }
+}
+
+/// Reads single classes of all jars of a class path.
+pub(super) struct Shelf<'a> {
+    jars: Vec<Reader<'a>>,
+}
+
+impl<'a> Shelf<'a> {
+    pub(super) fn new(jars: impl Iterator<Item = &'a dyn ReadAt>) -> Self {
+        Self { jars: jars.map(Reader::new).collect() }
+    }
+
+    /// The bytes of a class; none for those of the runtime.
+    pub(super) fn class(&mut self, universe: &Universe<'_>, class: ClassNo) -> Option<Vec<u8>> {
+        let (segment, facts) = universe.class(class)?;
+        let reader = self.jars.get_mut(usize::try_from(segment.jar).ok()?)?;
+        let mut bytes = Vec::new();
+        reader.class(facts.entry, &mut bytes).then_some(bytes)
+    }
 }

@@ -1,9 +1,10 @@
 //! `build`: from the profile and its lock to images.
 
 use crate::artifact::Coordinate;
+use crate::classpath;
 use crate::cli;
 use crate::error::Failure;
-use crate::image::{self, ACI_MAX_BYTES, Format, Image};
+use crate::image::{self, Format, Image};
 use crate::layout::Named;
 use crate::lock::Lock;
 use crate::memory;
@@ -74,6 +75,11 @@ fn ready_lock(request: &Request, own: &OwnFiles, locked: bool, world: &World) ->
                 world.ui.step("Using", format_args!("{}, built in, lock of {day}", request.project.name));
             }
             notice_epoch(&lock, world)?;
+            // The lock pins the verdict on its class path; only other rules ask again.
+            if lock.verified != classpath::RULES_VERSION {
+                let report = super::classpath::of_lock(request, &lock, own, false, world)?;
+                request.judge(report.problems, false, world)?;
+            }
             let outline = request.settle(bake::of_lock(request, &lock, own, world), &[], world)?;
             Ok((lock, outline))
         }
@@ -123,7 +129,7 @@ fn image(shared: &Shared<'_>, size: &Size, format: Format, world: &World) -> Res
 fn say_size(name: &str, image: &Image, world: &World) {
     let size = crate::fetch::megabytes(image.size());
     world.ui.step("Built", format_args!("{name}: {} layers, {size} compressed", image.layers.len()));
-    if image.size() > ACI_MAX_BYTES / 10 * 9 {
+    if image.strains_aci() {
         world.ui.warn(format_args!("Azure Container Instances guarantees images up to 15 GB; this one has {size}"));
     }
 }

@@ -3,8 +3,10 @@
 use crate::artifact::Coordinate;
 use crate::cli;
 use crate::error::Failure;
+use crate::lock::Lock;
 use crate::problem::{self, At, Level, Problem};
 use crate::profile::{Located, Profile};
+use crate::project::OwnFiles;
 use crate::{matrix, memory};
 
 use super::{Request, Stop, World, lock, say, sizes};
@@ -52,6 +54,10 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
         (Ok(own), Some(locked)) => Some(lock::current(request, Some(locked), own)),
         _ => None,
     };
+    let class_path = match (&own, &locked) {
+        (Ok(own), Some(Ok(lock))) => class_path(request, lock, own, world)?,
+        _ => Vec::new(),
+    };
     collect(own.map(drop))?;
     let stack = match &selected {
         Ok(selection) => Some(selection.stack.clone()),
@@ -79,8 +85,18 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
         }
         collect(Err(matrix::check(profile, stack, &coordinates).into()))?;
     }
+    problems.extend(class_path);
     problems.dedup();
     Ok(problems)
+}
+
+/// What the class path shows, where the locked files are at hand: `check` fetches nothing.
+fn class_path(request: &Request, lock: &Lock, own: &OwnFiles, world: &World) -> Result<Vec<Problem>, Stop> {
+    if lock.artifacts.iter().all(|artifact| world.store.has(&artifact.sha256, artifact.size)) {
+        return Ok(super::classpath::of_lock(request, lock, own, false, world)?.problems);
+    }
+    world.ui.note("the class path is not verified: locked files are not in the store");
+    Ok(Vec::new())
 }
 
 /// The place of a key of the lock's inputs.

@@ -1,21 +1,21 @@
 //! What the locked artifacts hold: unpacked once, side by side, and laid out by their rooms.
 
 use crate::artifact::{Artifact, Coordinate};
-use crate::classpath;
+use crate::classpath::{self, Role};
 use crate::debian::deb;
 use crate::debian::root;
 use crate::digest::Digest;
 use crate::error::{Error, Failure};
 use crate::matrix::{self, Stack};
 use crate::maven::place;
-use crate::outside::{self, Blobs, Range, ReadAt};
+use crate::outside::{self, Blobs, Range};
 use crate::plan::{Contents, Jar};
 use crate::problem::{At, Problem};
 use crate::profile::Profile;
 use crate::project::OwnFiles;
 use crate::pypi::{self, Site};
 use crate::threads;
-use crate::tree::{Entry, Kind};
+use crate::tree::{Entry, Kind, Source};
 
 use super::World;
 
@@ -230,35 +230,53 @@ pub(super) fn stood_for(artifact: &str, shipped: &[Entry]) -> Option<String> {
     shipped.iter().map(|entry| entry.path.name()).find(|file| is_it(file)).map(str::to_owned)
 }
 
-/// The class path as the JVM will see it: what lies directly in Spark's `jars/`.
+/// The class path as the JVM will see it: what lies directly in Spark's `jars/`, and what was taken from there.
 fn class_path(
     contents: &Contents,
     artifacts: &[Artifact],
     profile: &Profile,
     world: &World,
 ) -> Result<Vec<classpath::Jar>, Error> {
-    let replaced: Vec<&String> = contents.jars.iter().filter_map(|jar| jar.replaces.as_ref()).collect();
+    let replaced = |name: &str| contents.jars.iter().find(|jar| jar.replaces.as_deref() == Some(name));
+    let asked = |jar: &Jar| {
+        let artifact = artifacts.iter().find(|artifact| artifact.sha256 == jar.digest);
+        (artifact, artifact.and_then(|artifact| asked(artifact, artifacts, profile)))
+    };
     let mut all = Vec::new();
-    let stock = contents.spark_jars.iter().filter(|entry| entry.path.parent() == contents.class_directory);
-    for entry in stock.filter(|entry| !replaced.iter().any(|file| *file == entry.path.name())) {
+    for entry in contents.spark_jars.iter().filter(|entry| entry.path.parent() == contents.class_directory) {
         let Kind::File(source) = &entry.kind else { continue };
+        let by = replaced(entry.path.name());
         all.push(classpath::Jar {
             name: entry.path.name().to_owned(),
             via: String::new(),
-            at: None,
-            stock: true,
+            at: by.and_then(|by| asked(by).1),
+            role: if by.is_some() { Role::Removed } else { Role::Stock },
+            known_by: known_by(source),
             bytes: outside::open(source, &world.store)?,
         });
     }
     for jar in &contents.jars {
-        let artifact = artifacts.iter().find(|artifact| artifact.sha256 == jar.digest);
+        let (artifact, at) = asked(jar);
+        let own = || profile.maven.files.iter().find(|file| file.value.rsplit('/').next() == Some(&jar.file));
+        let at = at.or_else(|| own().map(|file| file.at.clone()));
         let via =
             artifact.and_then(|artifact| artifact.via.first().cloned()).unwrap_or_else(|| "maven.files".to_owned());
-        let bytes: Box<dyn ReadAt> = world.store.open(&jar.digest)?;
-        let at = artifact.and_then(|artifact| asked(artifact, artifacts, profile));
-        all.push(classpath::Jar { name: jar.file.clone(), via, at, stock: false, bytes });
+        let role = if artifact.is_some() { Role::Added } else { Role::Own };
+        let (known_by, bytes) = (jar.digest.to_string(), world.store.open(&jar.digest)?);
+        all.push(classpath::Jar { name: jar.file.clone(), via, at, role, known_by, bytes });
     }
+    // As `ls` has them: the order of a wildcard is the directory's, which nothing fixes.
+    all.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(all)
+}
+
+/// What the bytes of a file in the image are known by.
+pub(super) fn known_by(source: &Source) -> String {
+    match source {
+        Source::Blob { digest, .. } => digest.to_string(),
+        Source::Member { archive, offset, size } => format!("{archive} {offset} {size}"),
+        Source::Bytes(bytes) => Digest::of(bytes).to_string(),
+    }
 }
 
 /// The line of the profile that brought a jar in: `via` walked back to a request.

@@ -13,9 +13,6 @@ use super::gather::gather;
 use super::resolve::{Resolved, resolve};
 use super::{Request, Stop, World, bake};
 
-/// Version of the classpath rules, for the lock's `verified`.
-const CLASSPATH_RULES: u32 = 1;
-
 pub(super) fn lock(command: &cli::Lock, world: &World) -> Result<(), Stop> {
     for typed in &command.profiles.profiles {
         let request = Request::open(typed, command.deny.deny.as_ref(), world)?;
@@ -43,15 +40,14 @@ pub(super) fn make(request: &Request, own: &OwnFiles, world: &World) -> Result<(
     let epoch = epoch(&releases, world)?;
     let gathered = request.settle(gather(profile, &stack, &artifacts, own, epoch, world), &problems, world)?;
     problems.extend(gathered.problems.iter().cloned());
-    let java = stack.java.parse().map_err(|_| Error::archive(&stack.java, "is no feature release of Java"))?;
-    problems.extend(classpath::verify(&gathered.class_path, java, &profile.require)?);
+    problems.extend(super::classpath::of_profile(&gathered, &stack, profile, false, world)?.problems);
     request.judge(problems, true, world)?;
     let (layers, outline) = bake::locked(&gathered, Recipe::NEWEST, epoch, world)?;
     let lock = Lock {
         version: lock::VERSION,
         epoch,
         recipe: Recipe::NEWEST,
-        verified: CLASSPATH_RULES,
+        verified: classpath::RULES_VERSION,
         stack,
         inputs: lock::inputs(profile, &own.digests()),
         releases,

@@ -18,6 +18,7 @@ mod bake;
 mod build;
 mod cache;
 mod check;
+mod classpath;
 mod endpoints_command;
 mod explain;
 mod gather;
@@ -107,6 +108,7 @@ pub fn run(cli: &Cli, environment: Environment) -> u8 {
         Command::Init(request) => init::init(request, &world),
         Command::Lock(request) => lock::lock(request, &world),
         Command::Check(request) => check::check(request, &world),
+        Command::Classpath(request) => classpath::classpath(request, &world),
         Command::Tree(request) => tree::tree(request, &world),
         Command::Plan(request) => plan::plan(request, &world),
         Command::Build(request) => build::build(request, &world),

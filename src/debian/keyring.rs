@@ -59,6 +59,8 @@ pub fn known_keys() -> Result<Vec<KnownKey>, Error> {
 #[derive(Clone, Default)]
 pub struct Keyring {
     keys: Vec<SignedPublicKey>,
+    /// The machine's files that could not be read, each with the reason.
+    unread: Vec<String>,
 }
 
 impl fmt::Debug for Keyring {
@@ -69,17 +71,24 @@ impl fmt::Debug for Keyring {
 
 impl Keyring {
     /// Reads keys, binary or armoured. Of `files` (name and bytes) only keys that [`known_keys`]
-    /// names are taken; of `extra`, which the user named in `[debian] keys`, all.
+    /// names are taken, and one that cannot be read is another vendor's affair until no key is left;
+    /// of `extra`, which the user named in `[debian] keys`, all.
     ///
     /// # Errors
-    /// [`Error::Registry`] where one of `files` holds no OpenPGP keys, a `bad-key` problem where
-    /// one of `extra` does not.
+    /// A `bad-key` problem where one of `extra` holds no OpenPGP keys.
     pub fn read(files: &[(String, Vec<u8>)], extra: &[(At, Vec<u8>)]) -> Result<Self, Failure> {
         let known = known_keys()?;
         let mut keys = Vec::new();
+        let mut unread = Vec::new();
         for (name, bytes) in files {
-            let found = read_keys(bytes).map_err(|reason| Error::registry(name, reason))?;
-            keys.extend(found.into_iter().filter(|key| known.iter().any(|k| k.fingerprint == fingerprint(key))));
+            match read_keys(bytes) {
+                Ok(found) => {
+                    let trusted =
+                        found.into_iter().filter(|key| known.iter().any(|k| k.fingerprint == fingerprint(key)));
+                    keys.extend(trusted);
+                }
+                Err(reason) => unread.push(format!("{name} cannot be read: {reason}")),
+            }
         }
         let mut problems = Vec::new();
         for (at, bytes) in extra {
@@ -92,7 +101,7 @@ impl Keyring {
                 ),
             }
         }
-        if problems.is_empty() { Ok(Self { keys }) } else { Err(problems.into()) }
+        if problems.is_empty() { Ok(Self { keys, unread }) } else { Err(problems.into()) }
     }
 
     /// Fingerprints of the primary keys, upper-case hexadecimal.
@@ -108,7 +117,8 @@ impl Keyring {
     pub(super) fn verify(&self, what: &str, document: &[u8], now: u64) -> Result<(String, Vec<String>), Error> {
         if self.keys.is_empty() {
             let reason = "no trusted key is at hand: install debian-archive-keyring, or name keys in [debian] keys";
-            return Err(Error::registry(what, reason));
+            let reasons = [reason.to_owned()].into_iter().chain(self.unread.iter().cloned());
+            return Err(Error::registry(what, reasons.collect::<Vec<_>>().join("; ")));
         }
         let text = one_document(document).map_err(|reason| Error::registry(what, reason))?;
         let (message, _) = CleartextSignedMessage::from_string(text)
@@ -323,7 +333,7 @@ mod tests {
     fn keyring(change: impl FnOnce(&mut Vec<SignedPublicKey>)) -> Keyring {
         let mut keys = read_keys(include_bytes!("../../tests/data/debian/keys.gpg")).unwrap();
         change(&mut keys);
-        Keyring { keys }
+        Keyring { keys, unread: Vec::new() }
     }
 
     fn signing(keys: &mut [SignedPublicKey]) -> &mut SignedPublicKey {

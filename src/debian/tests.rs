@@ -323,6 +323,13 @@ fn only_known_keys_count_unless_the_user_names_them() {
     let file = |name: &str| (name.to_owned(), data!("keys.gpg").to_vec());
     assert_eq!(Keyring::read(&[file("keys.gpg")], &[]).unwrap().fingerprints().count(), 0);
     assert_eq!(Keyring::read(&[], &[(At::default(), data!("ed.asc").to_vec())]).unwrap().fingerprints().count(), 1);
+    // Another vendor's file that nobody can read does not stand in the way of a key that is known.
+    let vendor = Keyring::read(&[("vendor.gpg".to_owned(), b"rubbish".to_vec())], &[]).unwrap();
+    let refused = resolve(&Request { keyring: vendor, ..request(&[], &[]) }, &archive()).unwrap_err().to_string();
+    assert!(
+        refused.contains("no trusted key is at hand") && refused.contains("vendor.gpg cannot be read"),
+        "{refused}"
+    );
     let rubbish = Keyring::read(&[], &[(At::default(), b"rubbish".to_vec())]);
     assert!(matches!(rubbish, Err(Failure::Problems(problems)) if problems[0].code == codes::BAD_KEY));
     let known = known_keys().unwrap();

@@ -315,17 +315,67 @@ pub mod classpath {
         "class-too-new",
         "A jar holds class files of a newer version than the image's Java reads. The JVM refuses them with UnsupportedClassVersionError when they are first used.",
     );
+    pub const UNREADABLE: Code = deny(
+        "jar-unreadable",
+        "The JVM cannot use a jar: it is no zip archive as Java reads it, or its manifest is malformed. It says nothing when that happens; the classes are simply missing.",
+    );
+    pub const MALFORMED: Code = deny(
+        "class-malformed",
+        "A jar holds class files that break the rules of the format (JVMS 4). The JVM refuses them with ClassFormatError when they are first used.",
+    );
     pub const MISSING: Code =
-        deny("class-missing", "A class that [classpath] require names is in no jar of the class path.");
+        deny("class-missing", "A class that [classpath] require or a setting names is in no jar of the class path.");
+    pub const BROKEN: Code = deny(
+        "class-broken",
+        "A class that [classpath] require or a setting names is there, and cannot be loaded, linked, or asked for its members. The note tells the JVM's error and the class that causes it.",
+    );
+    pub const JAR_REMOVED: Code = deny(
+        "jar-removed",
+        "Classes of a jar that Spark ships are needed by others, and the jar is not there any more: it was left out, or replaced by one that does not have them.",
+    );
+    pub const DOES_NOT_LINK: Code = deny(
+        "does-not-link",
+        "Classes of one jar use classes, methods or fields that another has not, has in another shape, or does not let them use. The JVM finds out when the instruction runs, with the error that the notes name. The two jars were made for other versions of each other.",
+    );
+    pub const DOUBTFUL: Code = warn(
+        "doubtful-link",
+        "As does-not-link, and every such instruction stands inside a handler for all errors: the library may expect it.",
+    );
+    pub const WRONG_SCALA: Code = deny(
+        "wrong-scala",
+        "A jar was built for another Scala than the one on the class path: it needs classes that only the other has. Scala 2.12 and 2.13 are not binary compatible.",
+    );
+    pub const DEPENDENCY_MISSING: Code = warn(
+        "dependency-missing",
+        "A jar of your own uses packages that no jar of the class path has. A dependency may have been forgotten.",
+    );
     pub const DUPLICATES: Code = warn(
         "duplicate-classes",
         "Two jars hold different class files of one name. Which of them is loaded depends on the order in which the file system lists the jars.",
     );
-    pub const TWO_VERSIONS: Code = warn(
+    pub const ORDER_DECIDES: Code = deny(
+        "order-decides",
+        "Two jars hold different class files of one name, and code links with one of them only. Whether it runs depends on the order in which the file system lists the jars.",
+    );
+    pub const TWO_VERSIONS: Code = deny(
         "two-versions-of-a-library",
         "One library is on the class path in two versions. Classes of both get mixed, in an order that nothing fixes.",
     );
-    pub(super) const ALL: &[Code] = &[TOO_NEW, MISSING, DUPLICATES, TWO_VERSIONS];
+    pub(super) const ALL: &[Code] = &[
+        TOO_NEW,
+        UNREADABLE,
+        MALFORMED,
+        MISSING,
+        BROKEN,
+        JAR_REMOVED,
+        DOES_NOT_LINK,
+        DOUBTFUL,
+        WRONG_SCALA,
+        DEPENDENCY_MISSING,
+        DUPLICATES,
+        ORDER_DECIDES,
+        TWO_VERSIONS,
+    ];
 }
 
 /// Raised by `plan/` about the user's own files.

@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{cache, docker, fresh, have, image, json, manifest_digest, on_path, place, said, sparkbake, tool};
+use crate::{
+    cache, docker, fresh, have, image, json, manifest_digest, on_path, place, project, repository, said, sparkbake,
+    tool,
+};
 
 fn config_digest(layout: &Path) -> String {
     image(layout).0["config"]["digest"].as_str().unwrap().to_owned()
@@ -96,4 +99,35 @@ fn umoci_unpacks_the_tree_as_it_was_meant() {
     let set_id = tool("find", &[root.to_str().unwrap(), "-type", "f", "-perm", "/6000"]);
     assert_eq!(set_id, "");
     fs::remove_dir_all(&bundle).unwrap();
+}
+
+/// Long and non-ASCII names, read back by GNU tar and by umoci.
+#[test]
+fn odd_names_survive_every_reader() {
+    if !on_path("umoci") {
+        return;
+    }
+    let text = fs::read_to_string(repository().join("profiles/minimal.toml")).unwrap();
+    let cwd = project("names", &format!("{text}\n[[app.copy]]\nfrom = \"app\"\nto = \"/app\"\n"));
+    fs::copy(repository().join("lockfiles/minimal.lock"), cwd.join("sparkbake.lock")).unwrap();
+    let deep = [&"d".repeat(200), &"e".repeat(200), &"f".repeat(254)].map(String::as_str).join("/");
+    let names = [deep.as_str(), "Maße/ñandú-数据", "with space/and\"quote"];
+    for name in names {
+        let path = cwd.join("app").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name).unwrap();
+    }
+    sparkbake(&cwd, &["build", "-o", "oci:l"]);
+    let (manifest, _) = image(&cwd.join("l"));
+    let last = manifest["layers"].as_array().unwrap().last().unwrap()["digest"].as_str().unwrap();
+    let blob = cwd.join("l/blobs/sha256").join(&last[7..]);
+    let listed = tool("tar", &["--quoting-style=literal", "-tzf", blob.to_str().unwrap()]);
+    let bundle = cwd.join("bundle");
+    let source = format!("{}:sparkbake", cwd.join("l").display());
+    tool("umoci", &["unpack", "--rootless", "--image", &source, bundle.to_str().unwrap()]);
+    for name in names {
+        assert!(listed.lines().any(|line| line == format!("app/{name}")), "{name} in {listed}");
+        assert_eq!(fs::read_to_string(bundle.join("rootfs/app").join(name)).unwrap(), name);
+    }
+    fs::remove_dir_all(bundle).unwrap();
 }

@@ -1,7 +1,7 @@
 //! Images that run: as their own user, without a network, under the memory limit of their size.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
@@ -75,6 +75,46 @@ print("jvm", bytes(stream.readAllBytes()).decode())
 spark.stop()
 "#;
 
+/// What the base owes to programs: Java's and Python's own parts, accounts, names, shells, certificates.
+const BASE_JOB: &str = r#"
+import ctypes.util, locale, os, pwd, socket, ssl, subprocess, zoneinfo
+def say(*words): return subprocess.run(words, check=True, capture_output=True, text=True)
+print("java", "17." in say("java", "-version").stderr)
+roots = ssl.create_default_context().cert_store_stats()["x509_ca"]
+listed = say("keytool", "-list", "-cacerts", "-storepass", "changeit").stdout
+print("roots", roots > 100, listed.count("trustedCertEntry") == roots)
+print("libc", ctypes.util.find_library("c"))
+print("locale", locale.setlocale(locale.LC_ALL, "C.UTF-8"), "zone", zoneinfo.ZoneInfo("Europe/Berlin"))
+print("user", pwd.getpwuid(os.getuid()).pw_name, os.getuid(), os.path.expanduser("~"))
+print("localhost", socket.getaddrinfo("localhost", 80)[0][4][0] in ("127.0.0.1", "::1"))
+print("host", socket.gethostbyname(socket.gethostname()) is not None)
+print("date", say("date", "+%Z").stdout.strip(), say("bash", "-c", "echo bash").stdout.strip(), say("sh", "-c", "echo sh").stdout.strip())
+print("links", [os.readlink(at) for at in ("/bin", "/lib", "/lib64", "/sbin")])
+"#;
+
+const EXPECTED_OF_BASE: [&str; 9] = [
+    "java True",
+    "roots True True",
+    "libc libc.so.6",
+    "locale C.UTF-8 zone Europe/Berlin",
+    "user spark 185 /home/spark",
+    "localhost True",
+    "host True",
+    "date UTC bash sh",
+    "links ['usr/bin', 'usr/lib', 'usr/lib64', 'usr/sbin']",
+];
+
+/// The example of the repository, from where it lies in the job's folder.
+const SCORE_JOB: &str = r#"
+import os, subprocess
+os.environ["TRIPS"] = "/job/data/trips.csv"
+for step in ["train", "score"]:
+    subprocess.run(["python3", f"/job/app/{step}.py"], check=True)
+"#;
+
+const EXPECTED_OF_SCORE: [&str; 2] =
+    ["trained on 200 trips, error 0.55", "scored 200 trips: low 24, middle 88, high 88"];
+
 /// A shipped image and the limit of its size.
 pub(crate) struct Image {
     pub(crate) name: &'static str,
@@ -114,7 +154,7 @@ fn run(engine: &str, tag: &str, bytes: u64, job: &Path, more: &[&str]) -> Output
     command.output().unwrap()
 }
 
-pub(crate) fn job(directory: &str, text: &str) -> std::path::PathBuf {
+pub(crate) fn job(directory: &str, text: &str) -> PathBuf {
     let path = fresh(directory).join("job.py");
     fs::write(&path, text).unwrap();
     path
@@ -144,33 +184,59 @@ fn minimal_runs_spark_alone() {
     }
 }
 
+/// All that the images with pandas must be able to do, as one folder of a job.
+pub(crate) fn line_job(directory: &str) -> PathBuf {
+    let job = job(directory, &format!("{MINIMAL_JOB}{PANDAS_JOB}{SCORE_JOB}"));
+    for part in ["app", "data"] {
+        let from = repository().join("examples/batch-score").join(part);
+        let to = job.with_file_name(part);
+        fs::create_dir(&to).unwrap();
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+    job
+}
+
+pub(crate) fn expected_of_lines() -> Vec<&'static str> {
+    [&EXPECTED_OF_MINIMAL[..], &["udf 9900", "pandas 6"], &EXPECTED_OF_SCORE].concat()
+}
+
 #[test]
-fn the_lines_run_pandas_and_parquet() {
+fn the_lines_run_pandas_parquet_and_the_example() {
     let Some(engine) = engine() else { return };
-    let job = job("job-pandas", &format!("{MINIMAL_JOB}{PANDAS_JOB}"));
+    let job = line_job("job-lines");
     for image in LINES {
         for more in [&[][..], &READ_ONLY[..]] {
-            let expected = ["sql 4950", "rdd 90", "parquet 100", "udf 9900", "pandas 6"];
-            healthy(&run(engine, image.name, image.bytes, &job, more), &expected);
+            healthy(&run(engine, image.name, image.bytes, &job, more), &expected_of_lines());
         }
     }
 }
 
 #[test]
-fn the_lines_train_and_score() {
+fn the_base_gives_programs_what_they_expect() {
     let Some(engine) = engine() else { return };
-    let example = repository().join("examples/batch-score");
-    let app = format!("{}:/app:ro", example.join("app").display());
-    let data = format!("{}:/data:ro", example.join("data").display());
-    let job = job(
-        "job-score",
-        "import os\nfor step in ['train', 'score']:\n    code = os.system(f'python3 /app/{step}.py')\n    assert code == 0, code\n",
-    );
-    for image in LINES {
-        let more = ["-v", &app, "-v", &data, "-e", "MODEL=/tmp/model", "-e", "SCORES=/tmp/scores"];
-        let ran = run(engine, image.name, image.bytes, &job, &more);
-        healthy(&ran, &["trained on 200 trips, error 0.55", "scored 200 trips: low 24, middle 88, high 88"]);
+    let job = job("job-base", BASE_JOB);
+    for image in [&MINIMAL].into_iter().chain(&LINES) {
+        healthy(&run(engine, image.name, image.bytes, &job, &[]), &EXPECTED_OF_BASE);
     }
+}
+
+/// The example as a user finds it: locked afresh, built, started with its own command.
+#[test]
+fn the_example_builds_and_runs_as_it_stands() {
+    let Some(engine) = engine() else { return };
+    let cwd = fresh("example");
+    tool("cp", &["-r", &format!("{}/examples/batch-score/.", repository().display()), cwd.to_str().unwrap()]);
+    sparkbake(&cwd, &["build", "-t", "example:test", "-o", "docker-archive:e.tar"]);
+    tool("docker", &["--host", engine, "load", "--quiet", "-i", cwd.join("e.tar").to_str().unwrap()]);
+    let memory = "4000000000";
+    let ran = Command::new("docker")
+        .args(["--host", engine, "run", "--rm", "--network", "none", "--memory", memory, "--memory-swap", memory])
+        .arg("example:test")
+        .output()
+        .unwrap();
+    healthy(&ran, &EXPECTED_OF_SCORE);
 }
 
 #[test]
@@ -240,68 +306,40 @@ fn a_job_that_eats_memory_ends_with_the_reason() {
     assert!(said(&ran).contains("the kernel killed"), "{}", said(&ran));
 }
 
+/// A root of our own with a server's certificate for `localhost`, made in `cwd`.
+fn certificates(cwd: &Path) {
+    let openssl = |line: &str| {
+        let ran = Command::new("openssl").args(line.split('|')).current_dir(cwd).output().unwrap();
+        assert!(ran.status.success(), "{}", said(&ran));
+    };
+    fs::write(cwd.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
+    openssl("req|-x509|-newkey|rsa:2048|-nodes|-keyout|ca.key|-out|corp.pem|-days|30|-subj|/CN=Corp Root");
+    openssl("req|-newkey|rsa:2048|-nodes|-keyout|server.key|-out|server.csr|-subj|/CN=localhost");
+    openssl(
+        "x509|-req|-in|server.csr|-CA|corp.pem|-CAkey|ca.key|-CAcreateserial|-out|server.crt|-days|30|-extfile|names",
+    );
+}
+
 #[test]
 fn a_certificate_of_the_profile_is_trusted_by_python_and_java() {
     let Some(engine) = engine() else { return };
-    let text = fs::read_to_string(repository().join("profiles/minimal.toml")).unwrap();
-    let trusting = text.replace("security = false", "security = false\nca-certificates = [\"corp.pem\"]");
-    assert_ne!(trusting, text);
-    let cwd = project("tls", &trusting);
-    let openssl = |args: &[&str]| {
-        let ran = Command::new("openssl").args(args).current_dir(&cwd).output().unwrap();
-        assert!(ran.status.success(), "{}", said(&ran));
-    };
-    openssl(&[
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        "ca.key",
-        "-out",
-        "corp.pem",
-        "-days",
-        "30",
-        "-subj",
-        "/CN=Corp Root",
-    ]);
-    openssl(&[
-        "req",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        "server.key",
-        "-out",
-        "server.csr",
-        "-subj",
-        "/CN=localhost",
-    ]);
-    fs::write(cwd.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
-    openssl(&[
-        "x509",
-        "-req",
-        "-in",
-        "server.csr",
-        "-CA",
-        "corp.pem",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-        "-out",
-        "server.crt",
-        "-days",
-        "30",
-        "-extfile",
-        "names",
-    ]);
-    let job = job("job-tls", TLS_JOB);
-    let both = [fs::read(cwd.join("server.key")).unwrap(), fs::read(cwd.join("server.crt")).unwrap()].concat();
-    fs::write(job.with_file_name("server.pem"), both).unwrap();
     cache();
-    let archive = cwd.join("tls.tar");
-    sparkbake(&cwd, &["build", "-t", "tls:test", "-o", &format!("docker-archive:{}", archive.display())]);
-    tool("docker", &["--host", engine, "load", "--quiet", "-i", archive.to_str().unwrap()]);
-    healthy(&run(engine, "tls:test", MINIMAL.bytes, &job, &[]), &["python trusted", "jvm trusted"]);
+    let job = job("job-tls", TLS_JOB);
+    for image in [&MINIMAL].into_iter().chain(&LINES) {
+        let text = fs::read_to_string(repository().join(format!("profiles/{}.toml", image.name))).unwrap();
+        let trusting = text.replace("security = false", "security = false\nca-certificates = [\"corp.pem\"]");
+        assert_ne!(trusting, text);
+        let cwd = project(&format!("tls-{}", image.name), &trusting);
+        certificates(&cwd);
+        let both = [fs::read(cwd.join("server.key")).unwrap(), fs::read(cwd.join("server.crt")).unwrap()].concat();
+        fs::write(job.with_file_name("server.pem"), both).unwrap();
+        sparkbake(&cwd, &["build", "-t", "tls:test", "-o", "docker-archive:tls.tar"]);
+        let archive = cwd.join("tls.tar");
+        tool("docker", &["--host", engine, "load", "--quiet", "-i", archive.to_str().unwrap()]);
+        fs::remove_file(archive).unwrap();
+        for more in [&[][..], &READ_ONLY[..]] {
+            let ran = run(engine, "tls:test", image.bytes, &job, more);
+            healthy(&ran, &["python trusted", "jvm trusted"]);
+        }
+    }
 }

@@ -5,8 +5,12 @@
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests of the whole")]
 
+mod apt;
+mod bulk;
 mod bytes;
+mod classpath;
 mod clients;
+mod conformance;
 mod containers;
 mod mishaps;
 mod runtimes;
@@ -139,6 +143,24 @@ fn inputs_only(name: &str) -> PathBuf {
         }
     }
     new
+}
+
+/// A random tenth of a slow table, at least one row; all of it under `SPARKBAKE_TEST_ALL`. The seed is
+/// printed, and `SPARKBAKE_TEST_SEED` takes it again.
+fn tenth<T: Copy>(what: &str, all: &[T]) -> Vec<T> {
+    if std::env::var_os("SPARKBAKE_TEST_ALL").is_some() {
+        return all.to_vec();
+    }
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let seed = std::env::var("SPARKBAKE_TEST_SEED").map_or_else(|_| now(), |seed| seed.parse().unwrap());
+    eprintln!("{what}: a tenth of {}, SPARKBAKE_TEST_SEED={seed}", all.len());
+    let mut state = seed;
+    let mut left = all.to_vec();
+    let draw = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        left.swap_remove((state >> 33) as usize % left.len())
+    };
+    (0..all.len().div_ceil(10)).map(draw).collect()
 }
 
 fn repository() -> &'static Path {

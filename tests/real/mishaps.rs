@@ -1,10 +1,16 @@
 //! What goes wrong on the way, and what must be left when it does.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::thread;
 use std::time::Duration;
 
-use crate::{cache, command_in, fresh, inputs_only, json, project, repository, said, sparkbake, sparkbake_in};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{
+    cache, command_in, fresh, inputs_only, json, manifest_digest, place, project, repository, said, sparkbake,
+    sparkbake_in,
+};
 
 #[test]
 fn without_a_network_a_warm_store_is_enough_and_a_cold_one_says_what_it_lacks() {
@@ -40,6 +46,32 @@ fn a_build_that_was_killed_leaves_nothing_half_written() {
     let text = String::from_utf8(ran.stdout).unwrap();
     let again = sparkbake(&fresh("killed-again"), &["build", "minimal", "-o", "oci:x"]);
     assert_eq!(text, again);
+    fs::remove_dir_all(store).unwrap();
+}
+
+#[test]
+fn ctrl_c_while_a_layer_is_written_leaves_no_image() {
+    cache();
+    let (store, cwd) = (inputs_only("interrupted-store"), fresh("interrupted"));
+    let mut child = command_in(&store, &cwd, &["build", "minimal", "--offline", "-o", "oci:x"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let written = || {
+        let files = fs::read_dir(store.join("tmp")).map(|files| files.flatten().collect::<Vec<_>>());
+        files.unwrap_or_default().iter().filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum::<u64>()
+    };
+    while written() < 1 << 20 {
+        assert!(child.try_wait().unwrap().is_none(), "the build ended before a layer was seen");
+        thread::sleep(Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let status = child.wait().unwrap();
+    assert!(status.signal() == Some(2) || status.code() == Some(130), "{status:?}");
+    assert!(!cwd.join("x").exists());
+    let ran = sparkbake_in(&store, &cwd, &["build", "minimal", "--offline", "-o", "oci:x"]);
+    assert!(ran.status.success(), "{}", said(&ran));
+    assert_eq!(manifest_digest(&cwd.join("x")), manifest_digest(&place("shipped").join("minimal")));
     fs::remove_dir_all(store).unwrap();
 }
 

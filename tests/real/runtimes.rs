@@ -7,7 +7,9 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::containers::{EXPECTED_OF_MINIMAL, Image, LINES, MINIMAL, MINIMAL_JOB, healthy, job};
+use crate::containers::{
+    EXPECTED_OF_MINIMAL, Image, LINES, MINIMAL, MINIMAL_JOB, expected_of_lines, healthy, job, line_job,
+};
 use crate::{cache, fresh, have, json, on_path, place, said};
 
 /// The bundle of a shipped image: limits, read-only root, a writable `/tmp` and the job, as the
@@ -57,13 +59,14 @@ fn runc_and_crun_start_what_umoci_unpacked() {
     if !tools || !have("root", rustix::process::geteuid().is_root()) {
         return;
     }
-    let job = job("job-runtime", MINIMAL_JOB);
     let local = fresh("runtime-local");
     chown(&local, Some(185), Some(185)).unwrap();
-    for image in [&MINIMAL].into_iter().chain(&LINES) {
-        let bundle = bundle(image, &job, &local);
+    let (alone, whole) = (job("job-runtime", MINIMAL_JOB), line_job("job-runtime-lines"));
+    let lines = LINES.iter().map(|image| (image, &whole, expected_of_lines()));
+    for (image, job, expected) in [(&MINIMAL, &alone, EXPECTED_OF_MINIMAL.to_vec())].into_iter().chain(lines) {
+        let bundle = bundle(image, job, &local);
         for runtime in ["runc", "crun"] {
-            healthy(&started(runtime, &bundle), &EXPECTED_OF_MINIMAL);
+            healthy(&started(runtime, &bundle), &expected);
         }
         fs::remove_dir_all(bundle).unwrap();
     }

@@ -16,6 +16,9 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::layer::Layer;
 
+#[cfg(test)]
+mod tests;
+
 /// What the config tells a container runtime (OCI image-spec, config.md: Properties, `config`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runtime {
@@ -47,10 +50,16 @@ pub enum Format {
 
 /// The signal that Python and the JVM end on in good order.
 const STOP_SIGNAL: &str = "SIGTERM";
+/// Media types of a manifest: OCI's and Docker's.
+pub const MANIFEST_TYPES: [&str; 2] =
+    ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
+/// Media types of an index: OCI's and Docker's.
+pub const INDEX_TYPES: [&str; 2] =
+    ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
 /// Where every container engine still works (moby `maxLayerDepth` is 125).
 pub const MAX_LAYERS: usize = 120;
 /// Azure Container Instances guarantees images up to 15 GB (its FAQ); decimal.
-pub const ACI_MAX_BYTES: u64 = 15_000_000_000;
+const ACI_MAX_BYTES: u64 = 15_000_000_000;
 
 /// A document with its identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +107,13 @@ impl Image {
     pub fn size(&self) -> u64 {
         let documents = self.config.bytes.len() + self.manifest.bytes.len();
         self.layers.iter().map(|layer| layer.size).sum::<u64>() + documents as u64
+    }
+
+    /// Whether the image is within a tenth of the size that Azure Container Instances guarantees to
+    /// take, or beyond it.
+    #[must_use]
+    pub fn strains_aci(&self) -> bool {
+        self.size() > ACI_MAX_BYTES / 10 * 9
     }
 }
 
@@ -194,7 +210,7 @@ fn manifest(
     let (media_type, layer_type) = match format {
         Format::Oci => (MediaType::ImageManifest, MediaType::ImageLayerGzip),
         Format::Docker => (
-            MediaType::Other("application/vnd.docker.distribution.manifest.v2+json".to_owned()),
+            MediaType::Other(MANIFEST_TYPES[1].to_owned()),
             MediaType::Other("application/vnd.docker.image.rootfs.diff.tar.gzip".to_owned()),
         ),
     };

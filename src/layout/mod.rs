@@ -13,16 +13,22 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::image::{self, Document, Image};
 
+#[cfg(test)]
+mod tests;
+
 /// `oci-layout` (OCI image-spec, image-layout.md).
 const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// Documents larger than this are not read (OCI distribution-spec: clients expect 4 MiB).
 const DOCUMENT_MAX: u64 = 4 << 20;
+/// The most indexes within indexes; tools make one, image-spec sets no limit.
+const MAX_DEPTH: usize = 4;
 
 /// An image, and what it is to be called.
 #[derive(Debug, Clone)]
@@ -39,25 +45,33 @@ pub struct Named {
 pub type Locate<'a> = &'a dyn Fn(&Digest) -> PathBuf;
 
 /// Adds the images to the layout at `directory`, which is made where it is absent. An image of the
-/// same name is replaced, and blobs that nothing refers to any more are removed.
+/// same name is replaced, and blobs that nothing refers to any more are removed. Images of others
+/// stay as they are, to the byte.
 ///
 /// # Errors
 /// [`Error::Write`] and [`Error::Read`]; [`Error::Archive`] where the directory holds something else
-/// than a layout.
+/// than a layout, or a layout that cannot be read: then no image is written.
 pub fn commit(directory: &Path, images: &[Named], locate: Locate<'_>) -> Result<(), Error> {
     let blobs = directory.join("blobs/sha256");
     let index_path = directory.join("index.json");
-    let before = match read_document(&index_path)? {
-        Some(bytes) => Some(parse_index(&index_path, &bytes)?),
-        None if is_empty(directory)? => None,
-        None => return Err(Error::archive(directory.display().to_string(), "is neither an OCI layout nor empty")),
-    };
+    if read_document(&index_path)?.is_none() && !is_empty(directory)? {
+        return Err(Error::archive(directory.display().to_string(), "is neither an OCI layout nor empty"));
+    }
     fs::create_dir_all(&blobs).map_err(Error::write(&blobs))?;
     let lock_path = directory.join("oci-layout");
     let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
     let lock = lock.map_err(Error::write(&lock_path))?;
     lock.lock().map_err(Error::write(&lock_path))?;
-    place(&lock_path, OCI_LAYOUT)?;
+    let before = match read_document(&index_path)? {
+        Some(bytes) => parse::<ImageIndex>(&index_path, &bytes)?.manifests().clone(),
+        None => Vec::new(),
+    };
+    let kept = survivors(&before, images);
+    let dead = dead(&blobs, &before, &kept, images)?;
+    // In place: a new file would not be the one that others wait for.
+    if fs::read(&lock_path).map_err(Error::read(&lock_path))? != OCI_LAYOUT {
+        lock.set_len(0).and_then(|()| (&lock).write_all(OCI_LAYOUT)).map_err(Error::write(&lock_path))?;
+    }
     for named in images {
         for layer in &named.image.layers {
             link(&locate(&layer.digest), &blobs.join(layer.digest.hex()), layer.size)?;
@@ -66,61 +80,81 @@ pub fn commit(directory: &Path, images: &[Named], locate: Locate<'_>) -> Result<
             place(&blobs.join(document.digest.hex()), &document.bytes)?;
         }
     }
-    let kept = before.as_ref().map(|index| survivors(index, images)).unwrap_or_default();
     let ours = images.iter().map(|named| Ok((named.name.clone(), named.image.manifest.descriptor()?)));
     let all: Vec<(String, Descriptor)> = ours.chain(kept.into_iter().map(Ok)).collect::<Result<_, Error>>()?;
-    let index = image::index(&all)?;
-    place(&index_path, &index.bytes)?;
-    match before {
-        Some(before) => sweep(&blobs, &before, &all),
-        None => Ok(()),
-    }
-}
-
-/// The images of an index that the new ones do not replace.
-fn survivors(index: &ImageIndex, images: &[Named]) -> Vec<(String, Descriptor)> {
-    let name = |descriptor: &Descriptor| {
-        let annotations = descriptor.annotations().as_ref();
-        annotations.and_then(|all| all.get("org.opencontainers.image.ref.name").cloned()).unwrap_or_default()
-    };
-    let named = index.manifests().iter().map(|descriptor| (name(descriptor), descriptor.clone()));
-    named.filter(|(name, _)| !images.iter().any(|image| image.name == *name)).collect()
-}
-
-/// Removes blobs that only the images that are gone referred to.
-fn sweep(blobs: &Path, before: &ImageIndex, after: &[(String, Descriptor)]) -> Result<(), Error> {
-    let mut live = BTreeSet::new();
-    for (_, descriptor) in after {
-        live.extend(reachable(blobs, descriptor)?);
-    }
-    for descriptor in before.manifests() {
-        for dead in reachable(blobs, descriptor)?.difference(&live) {
-            let path = blobs.join(dead);
-            match fs::remove_file(&path) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(Error::Write { path, source }),
-                _ => {}
-            }
+    place(&index_path, &image::index(&all)?.bytes)?;
+    for path in dead.iter().map(|hex| blobs.join(hex)) {
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(Error::Write { path, source }),
+            _ => {}
         }
     }
     Ok(())
 }
 
-/// The hexadecimal digests of a manifest and what it refers to. Documents of other kinds are leaves.
-fn reachable(blobs: &Path, manifest: &Descriptor) -> Result<BTreeSet<String>, Error> {
-    let hex = |descriptor: &Descriptor| descriptor.digest().digest().to_owned();
-    let mut all = BTreeSet::from([hex(manifest)]);
-    let Ok(digest) = Digest::from_hex(&hex(manifest)) else { return Ok(all) };
-    if let Some(bytes) = read_document(&blobs.join(digest.hex()))?
-        && let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&bytes)
-    {
-        all.insert(hex(manifest.config()));
-        all.extend(manifest.layers().iter().map(hex));
-    }
-    Ok(all)
+/// The images of an index that the new ones do not replace.
+fn survivors(before: &[Descriptor], images: &[Named]) -> Vec<(String, Descriptor)> {
+    let name = |descriptor: &Descriptor| {
+        let annotations = descriptor.annotations().as_ref();
+        annotations.and_then(|all| all.get("org.opencontainers.image.ref.name").cloned()).unwrap_or_default()
+    };
+    let named = before.iter().map(|descriptor| (name(descriptor), descriptor.clone()));
+    named.filter(|(name, _)| !images.iter().any(|image| image.name == *name)).collect()
 }
 
-fn parse_index(path: &Path, bytes: &[u8]) -> Result<ImageIndex, Error> {
-    serde_json::from_slice(bytes).map_err(|error| Error::archive(path.display().to_string(), error))
+/// The blobs that only the images that go refer to.
+fn dead(
+    blobs: &Path,
+    before: &[Descriptor],
+    kept: &[(String, Descriptor)],
+    images: &[Named],
+) -> Result<BTreeSet<String>, Error> {
+    let (mut dead, mut live) = (BTreeSet::new(), BTreeSet::new());
+    for descriptor in before {
+        reach(blobs, descriptor, 0, &mut dead)?;
+    }
+    for (_, descriptor) in kept {
+        reach(blobs, descriptor, 0, &mut live)?;
+    }
+    for image in images.iter().map(|named| &named.image) {
+        let layers = image.layers.iter().map(|layer| &layer.digest);
+        live.extend(layers.chain([&image.config.digest, &image.manifest.digest]).map(Digest::hex));
+    }
+    Ok(dead.difference(&live).cloned().collect())
+}
+
+/// Adds the hexadecimal digests of a descriptor's blob and of what that refers to.
+fn reach(blobs: &Path, descriptor: &Descriptor, depth: usize, reached: &mut BTreeSet<String>) -> Result<(), Error> {
+    let Ok(digest) = Digest::from_hex(descriptor.digest().digest()) else { return Ok(()) };
+    reached.insert(digest.hex());
+    let path = blobs.join(digest.hex());
+    if depth > MAX_DEPTH {
+        return Err(Error::archive(path.display().to_string(), "lies too many indexes deep"));
+    }
+    let media_type = descriptor.media_type().to_string();
+    let (is_index, is_manifest) =
+        (image::INDEX_TYPES.contains(&media_type.as_str()), image::MANIFEST_TYPES.contains(&media_type.as_str()));
+    let document = if is_index || is_manifest { read_document(&path)? } else { None };
+    let below = match document {
+        Some(bytes) if is_index => parse::<ImageIndex>(&path, &bytes)?.manifests().clone(),
+        Some(bytes) => {
+            let manifest = parse::<ImageManifest>(&path, &bytes)?;
+            [manifest.layers().as_slice(), std::slice::from_ref(manifest.config())].concat()
+        }
+        None => Vec::new(),
+    };
+    below.iter().try_for_each(|descriptor| reach(blobs, descriptor, depth + 1, reached))
+}
+
+/// Reads a manifest or index; what it does not know it passes over, and a document that could be
+/// both is refused (CVE-2021-41190).
+fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
+    let bad = |error: &dyn std::fmt::Display| Error::archive(path.display().to_string(), error);
+    let document: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| bad(&error))?;
+    if document.get("layers").is_some() && document.get("manifests").is_some() {
+        return Err(bad(&"has both `layers` and `manifests`: it is neither a manifest nor an index"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| bad(&error))
 }
 
 fn read_document(path: &Path) -> Result<Option<Vec<u8>>, Error> {
