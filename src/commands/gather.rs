@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Failure};
 use crate::matrix::{self, Stack};
 use crate::maven::place;
-use crate::outside::{self, Blobs, Range};
+use crate::outside::{self, Blobs, Range, ReadAt};
 use crate::plan::{Contents, Jar};
 use crate::problem::{At, Problem};
 use crate::profile::Profile;

@@ -82,7 +82,7 @@ fn newer(profile: &Profile, registries: &Registries<'_>, world: &World) -> Resul
         Failure::Problems(problems) => {
             problems.into_iter().map(|problem| problem.at(&spark.at, "asked for here")).collect::<Vec<_>>().into()
         }
-        world => world,
+        world @ Failure::World(_) => world,
     })?;
     fetch(std::slice::from_ref(&artifact), registries, world)?;
     Ok(Some(gather::release(&artifact, world)?))

@@ -200,7 +200,7 @@ impl Facts {
 
     /// The line of a version, known or not: 3.5 for 3.5.99.
     pub(super) fn line(&self, version: &str) -> Option<&Line> {
-        self.lines.iter().find(|line| super::version::is_of(version, &line.line))
+        self.lines.iter().find(|line| super::version::is_of(version, &line.name))
     }
 }
 

@@ -104,9 +104,12 @@ fn connectors(page: &mut String, rows: &[TableRow]) {
     }
 }
 
+/// Whether a rule stands under a heading.
+type Belongs = fn(&Rule) -> bool;
+
 fn rules_of(page: &mut String) {
     page.push_str("\n## Rules\n");
-    let groups: [(&str, fn(&Rule) -> bool); 3] = [
+    let groups: [(&str, Belongs); 3] = [
         ("What fails", |rule| rule.severity == Severity::Fails),
         ("What is lost, not listed or unwise", |rule| {
             matches!(rule.severity, Severity::Degrades | Severity::Unsupported | Severity::Unwise)

@@ -170,7 +170,7 @@ fn known(axis: &str, version: &str) -> Result<(), String> {
     }
     let shown = super::name::shown(axis);
     let help = match facts().line(version).filter(|_| axis == "spark") {
-        Some(line) => format!("the newest release of {} is `{}`", line.line, line.newest().version),
+        Some(line) => format!("the newest release of {} is `{}`", line.name, line.newest().version),
         None => nearest(version, &all),
     };
     Err(format!("{shown} {version} is not known ({AS_OF}); {help}"))

@@ -14,7 +14,7 @@ use super::version::minor;
 #[derive(Debug)]
 pub(super) struct Line {
     /// `3.5`.
-    pub(super) line: String,
+    pub(super) name: String,
     /// Day of the first release.
     pub(super) released: String,
     /// Last day of support.
@@ -100,7 +100,7 @@ impl Line {
             });
         }
         Ok(Self {
-            line: file.line,
+            name: file.line,
             released: file.released,
             ends: file.ends,
             ends_estimated: file.ends_estimated,

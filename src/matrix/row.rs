@@ -320,6 +320,6 @@ impl<'f> Row<'f> {
 }
 
 /// The steps of [`USES`] among those stated.
-pub(super) fn stated_uses<'a>(stated: impl Iterator<Item = &'a str> + Clone) -> BTreeSet<&'static str> {
-    USES.iter().copied().filter(|known| stated.clone().any(|used| used == *known)).collect()
+pub(super) fn stated_uses<'a>(stated: impl Iterator<Item = &'a str>) -> BTreeSet<&'static str> {
+    stated.filter_map(|used| USES.iter().copied().find(|known| *known == used)).collect()
 }

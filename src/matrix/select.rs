@@ -322,7 +322,7 @@ fn unknown(pins: &StackRequest, newer: Option<&Release>) -> Vec<Problem> {
         if !releases.iter().any(|version| is_of(version, &spark.value)) {
             let help = match facts().line(&spark.value) {
                 Some(line) => {
-                    format!("the newest release of {} that is known is `{}`", line.line, line.newest().version)
+                    format!("the newest release of {} that is known is `{}`", line.name, line.newest().version)
                 }
                 None => nearest(&spark.value, &releases),
             };

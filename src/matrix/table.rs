@@ -58,6 +58,8 @@ pub struct TableRow {
     pub debian: Vec<(String, State)>,
     /// Ranges of pandas, NumPy and PyArrow of which no step fails.
     pub packages: Vec<(&'static str, String)>,
+    /// Day of the line's first release.
+    pub released: String,
     /// Last day of support.
     pub ends: String,
     /// Whether upstream has not named that day.
@@ -131,6 +133,7 @@ fn table_row(line: &Line, release: &'static Release) -> TableRow {
         python: cells("python", python),
         debian: suites.collect(),
         packages: ["pandas", "numpy", "pyarrow"].map(|package| (package, package_range(release, package))).into(),
+        released: line.released.clone(),
         ends: line.ends.clone(),
         ends_estimated: line.ends_estimated,
     }
@@ -383,7 +386,7 @@ pub struct Ending {
 pub fn ends() -> Vec<Ending> {
     let spark = facts().lines.iter().map(|line| Ending {
         what: "Spark",
-        version: line.line.clone(),
+        version: line.name.clone(),
         date: line.ends.clone(),
         estimated: line.ends_estimated,
         after: None,

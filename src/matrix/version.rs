@@ -177,7 +177,7 @@ impl Range {
     pub(super) fn contains_line(&self, line: &str) -> Option<bool> {
         let mut points = vec![line.to_owned(), format!("{line}.99999")];
         for bound in self.bounds().into_iter().filter(|bound| is_of(bound, line)) {
-            points.extend([bound.to_owned(), format!("{bound}.0.0.0.1"), format!("{bound}.99999")]);
+            points.extend([bound.clone(), format!("{bound}.0.0.0.1"), format!("{bound}.99999")]);
         }
         let mut met = points.iter().map(|point| self.contains(point));
         let first = met.next()?;

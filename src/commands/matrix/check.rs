@@ -10,7 +10,7 @@ use crate::matrix::{self, Rule, Verdict};
 use super::{BAD, GOOD, Stop, World, document, painted, say, say_json, tally, told_json, told_text, usage};
 
 pub(super) fn check(request: &MatrixWords, world: &World) -> Result<(), Stop> {
-    let verdict = matrix::judge(&request.words).map_err(usage)?;
+    let verdict = matrix::judge(&request.words).map_err(|mistakes| usage(&mistakes))?;
     if request.json {
         say_json(&verdict_json(&verdict));
     } else {
@@ -46,11 +46,12 @@ fn text(verdict: &Verdict, world: &World) -> String {
             setting.key, setting.value, setting.rule, setting.reason
         );
     }
-    let word = if verdict.fails() { painted(BAD.bold(), "fails", world) } else { painted(GOOD.bold(), "works", world) };
+    let outcome =
+        if verdict.fails() { painted(BAD.bold(), "fails", world) } else { painted(GOOD.bold(), "works", world) };
     let tally = tally(&verdict.told);
     let _ = writeln!(
         text,
-        "{word}{}",
+        "{outcome}{}",
         if tally.is_empty() { ": no rule speaks against it".to_owned() } else { format!(": {tally}") }
     );
     text
@@ -64,7 +65,7 @@ pub(in crate::commands) fn explain(name: &str, world: &World) -> Result<Option<S
     if !name.contains('=') {
         return Ok(None);
     }
-    let verdict = matrix::judge(&[name.to_owned()]).map_err(usage)?;
+    let verdict = matrix::judge(&[name.to_owned()]).map_err(|mistakes| usage(&mistakes))?;
     let mut parts = vec![text(&verdict, world)];
     parts.extend(verdict.told.iter().map(|told| rule_text(told.rule)));
     Ok(Some(parts.join("\n")))
@@ -78,7 +79,7 @@ pub(in crate::commands) fn explain_json(name: &str) -> Result<Option<serde_json:
     if !name.contains('=') {
         return Ok(None);
     }
-    Ok(Some(verdict_json(&matrix::judge(&[name.to_owned()]).map_err(usage)?)))
+    Ok(Some(verdict_json(&matrix::judge(&[name.to_owned()]).map_err(|mistakes| usage(&mistakes))?)))
 }
 
 /// A rule for machines.

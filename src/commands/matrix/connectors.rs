@@ -13,7 +13,7 @@ pub(super) fn connectors(request: &MatrixConnectors, world: &World) -> Result<()
     let axes = [("spark", Some(&request.spark)), ("java", request.java.as_ref()), ("hadoop", request.hadoop.as_ref())];
     let words: Vec<String> =
         axes.iter().filter_map(|(axis, value)| value.map(|value| format!("{axis}={value}"))).collect();
-    let all = matrix::published(&words, request.name.as_deref()).map_err(usage)?;
+    let all = matrix::published(&words, request.name.as_deref()).map_err(|mistakes| usage(&mistakes))?;
     if request.json {
         let connectors = all.iter().map(|one| {
             json!({

@@ -32,8 +32,7 @@ pub(super) fn derive(request: &MatrixDerive, world: &World) -> Result<(), Stop> 
 /// From a file; else from the package index, by its version.
 #[expect(clippy::disallowed_methods, reason = "the command reads the file that it is given")]
 fn release(sdist: &str, world: &World) -> Result<Release, Stop> {
-    let is_version = sdist.starts_with(|c: char| c.is_ascii_digit()) && !sdist.contains('/') && !sdist.ends_with(".gz");
-    if is_version {
+    if sdist.split('.').all(|part| part.parse::<u32>().is_ok()) {
         let registries = world.registries();
         let artifact = pypi::pyspark::artifact(sdist, &registries).map_err(|failure| match failure {
             Failure::World(error) => Stop::World(error),

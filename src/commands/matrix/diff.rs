@@ -13,7 +13,7 @@ use super::{BAD, DOUBTFUL, NOTE, Stop, World, cell, columns, document, painted, 
 type Moved = (String, String, String);
 
 pub(super) fn diff(request: &MatrixDiff, world: &World) -> Result<(), Stop> {
-    let moves = matrix::moves(&request.from, &request.to).map_err(usage)?;
+    let moves = matrix::moves(&request.from, &request.to).map_err(|mistakes| usage(&mistakes))?;
     if request.json {
         let rows = |all: &[Moved]| -> Value {
             all.iter().map(|(name, before, after)| json!({ "name": name, "from": before, "to": after })).collect()
@@ -43,7 +43,7 @@ pub(super) fn diff(request: &MatrixDiff, world: &World) -> Result<(), Stop> {
         }
     }
     if moves.axes.is_empty() {
-        text = "nothing moves\n".to_owned();
+        text.replace_range(.., "nothing moves\n");
     }
     say(&text);
     Ok(())

@@ -42,7 +42,7 @@ fn painted(style: Style, text: &str, world: &World) -> String {
 }
 
 /// The mistakes of a question, all of them.
-fn usage(mistakes: Vec<String>) -> Stop {
+fn usage(mistakes: &[String]) -> Stop {
     Stop::Usage(mistakes.join("\nerror: "))
 }
 

@@ -20,7 +20,7 @@ pub(super) fn show(request: &MatrixShow, world: &World) -> Result<(), Stop> {
     ];
     let filters: Vec<String> =
         filters.iter().filter_map(|(axis, value)| value.as_ref().map(|v| format!("{axis}={v}"))).collect();
-    let rows = matrix::table(&filters).map_err(usage)?;
+    let rows = matrix::table(&filters).map_err(|mistakes| usage(&mistakes))?;
     match request.format {
         _ if request.json => say_json(&document(json!({ "rows": rows.iter().map(row_json).collect::<Vec<_>>() }))),
         TableFormat::Text => say(&text(&rows, world)),
@@ -43,6 +43,7 @@ fn row_json(row: &TableRow) -> Value {
         "scala": row.scala,
         "hadoop": row.hadoop,
         "packages": row.packages.iter().map(|(name, range)| ((*name).to_owned(), range.clone())).collect::<std::collections::BTreeMap<_, _>>(),
+        "released": row.released,
         "ends": row.ends,
         "ends-estimated": row.ends_estimated,
     })
@@ -119,7 +120,8 @@ fn csv(rows: &[TableRow]) -> String {
                 let _ = write!(text, "{},{axis},{version},{}\r\n", row.spark, state.name());
             }
         }
-        for (axis, version) in [("scala", &row.scala), ("hadoop", &row.hadoop), ("ends", &row.ends)] {
+        let more = [("scala", &row.scala), ("hadoop", &row.hadoop), ("released", &row.released), ("ends", &row.ends)];
+        for (axis, version) in more {
             let _ = write!(text, "{},{axis},{version},supported\r\n", row.spark);
         }
     }

@@ -12,7 +12,7 @@ use super::{
 };
 
 pub(super) fn solve(request: &MatrixWords, world: &World) -> Result<(), Stop> {
-    match matrix::solve(&request.words).map_err(usage)? {
+    match matrix::solve(&request.words).map_err(|mistakes| usage(&mistakes))? {
         Solved::Found(solutions, python) => {
             if request.json {
                 say_json(&document(json!({

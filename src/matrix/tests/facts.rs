@@ -155,7 +155,7 @@ fn no_rules_contradict_each_other() {
 fn lines_and_suites_are_in_order_and_complete() {
     let facts = facts();
     for pair in facts.lines.windows(2) {
-        assert!(compare(&pair[0].line, &pair[1].line).is_lt() && pair[0].released < pair[1].released);
+        assert!(compare(&pair[0].name, &pair[1].name).is_lt() && pair[0].released < pair[1].released);
     }
     let day = |text: &str| {
         text.len() == 10
@@ -163,13 +163,13 @@ fn lines_and_suites_are_in_order_and_complete() {
     };
     let ended = Range::parse("spark", &rule("spark-ended").unwrap().range).unwrap();
     for line in &facts.lines {
-        assert!(day(&line.released) && day(&line.ends) && !line.java.is_empty(), "{}", line.line);
-        assert_eq!(ended.contains(&line.newest().version), line.ends.as_str() <= AS_OF, "{}: spark-ended", line.line);
+        assert!(day(&line.released) && day(&line.ends) && !line.java.is_empty(), "{}", line.name);
+        assert_eq!(ended.contains(&line.newest().version), line.ends.as_str() <= AS_OF, "{}: spark-ended", line.name);
         for pair in line.releases.windows(2) {
             assert!(compare(&pair[0].version, &pair[1].version).is_lt(), "{}", pair[1].version);
         }
         for release in &line.releases {
-            assert!(is_of(&release.version, &line.line) && day(&release.published), "{}", release.version);
+            assert!(is_of(&release.version, &line.name) && day(&release.published), "{}", release.version);
             assert!(release.scala().is_some() && release.hadoop().is_some() && !release.python.is_empty());
             for package in ["numpy", "pandas", "pyarrow"] {
                 assert!(release.minimum.contains_key(package), "{}: {package}", release.version);
