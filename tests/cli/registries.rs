@@ -19,7 +19,7 @@ fn a_requirement_that_nobody_can_satisfy_shows_the_chain() {
     let ran = world.run(&["lock"]);
     insta::assert_snapshot!(said(&ran), @r##"
        Resolving Spark 3.5.9 on Java 17, Python 3.11, bookworm
-        Fetching 1 files, 0.1 MB
+        Fetching 1 file, 0.1 MB
     error[python-unsatisfiable]: `alpha`, `beta>=2` cannot be met together
       --> sparkbake.toml:16:17
        |
@@ -65,7 +65,7 @@ fn a_coordinate_and_a_jar_that_the_repository_does_not_have() {
     let ran = world.run(&["lock"]);
     insta::assert_snapshot!(said(&ran), @r##"
        Resolving Spark 3.5.9 on Java 17, Python 3.11, bookworm
-        Fetching 1 files, 0.1 MB
+        Fetching 1 file, 0.1 MB
     error[maven-unknown-artifact]: no such artifact in the registry: com.example:gone
       --> sparkbake.toml:16:9
        |
