@@ -46,8 +46,10 @@ pub(super) fn eol(request: &MatrixEol, world: &World) -> Result<(), Stop> {
             _ => GOOD,
         };
         let when = match days {
-            ..0 => format!("ended {} days ago", -days),
+            ..-1 => format!("ended {} days ago", -days),
+            -1 => "ended yesterday".to_owned(),
             0 => "ends today".to_owned(),
+            1 => "ends tomorrow".to_owned(),
             _ => format!("ends in {days} days"),
         };
         let date = if one.estimated { format!("{} (estimated)", one.date) } else { one.date.clone() };

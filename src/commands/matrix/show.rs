@@ -60,18 +60,22 @@ fn text(rows: &[TableRow], world: &World) -> String {
             states(&row.python, world),
             cell(row.scala.clone()),
             cell(row.hadoop.clone()),
-            states(&row.debian, world),
             cell(format!("{}{}", row.ends, if row.lts { " LTS" } else { "" })),
         ]
     });
-    let head = ["PySpark", "Java", "Python", "Scala", "Hadoop", "Debian", "support ends"];
+    let head = ["PySpark", "Java", "Python", "Scala", "Hadoop", "support ends"];
     let mut text = columns(&head, &lines.collect::<Vec<_>>());
     let packages = rows.iter().map(|row| {
         std::iter::once(cell(row.spark.clone()))
             .chain(row.packages.iter().map(|(_, range)| cell(range.clone())))
+            .chain([states(&row.debian, world)])
             .collect()
     });
-    let _ = write!(text, "\n{}", columns(&["PySpark", "pandas", "NumPy", "PyArrow"], &packages.collect::<Vec<_>>()));
+    let _ = write!(
+        text,
+        "\n{}",
+        columns(&["PySpark", "pandas", "NumPy", "PyArrow", "Debian"], &packages.collect::<Vec<_>>())
+    );
     let _ = writeln!(
         text,
         "\n{} listed upstream  {} starts, not listed or with a loss  {} fails; as of {}",
