@@ -277,13 +277,17 @@ impl Blobs for Store {
 }
 
 /// A file that is open for reading.
-struct Disk {
+pub struct Disk {
     file: File,
     size: u64,
 }
 
 impl Disk {
-    fn new(file: File, path: &Path) -> Result<Self, Error> {
+    /// The file that was opened at `path`, as long as it is now.
+    ///
+    /// # Errors
+    /// [`Error::Read`] where its length cannot be told.
+    pub fn new(file: File, path: &Path) -> Result<Self, Error> {
         let size = file.metadata().map_err(Error::read(path))?.len();
         Ok(Self { file, size })
     }

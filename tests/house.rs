@@ -19,7 +19,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("tree", &["digest"]),
     // Pure.
     ("profile", &["problem"]),
-    ("matrix", &["artifact", "problem", "profile"]),
+    ("matrix", &["artifact", "debian", "maven", "problem", "profile"]),
     ("maven", &["artifact", "error", "outside", "problem"]),
     ("pypi", &["artifact", "digest", "error", "outside", "problem", "profile", "tree"]),
     ("debian", &["artifact", "digest", "error", "outside", "problem", "profile", "tree"]),

@@ -46,7 +46,9 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
         }
         Err(Failure::World(error)) => Err(Stop::World(error)),
     };
-    let selected = matrix::select(profile);
+    let newer = matrix::newer_spark(profile);
+    // What a newer PySpark carries is in its sdist alone: without a lock there is no stack yet.
+    let selected = newer.map_or_else(|| matrix::select(profile, None), |spark| Err(vec![matrix::newer(spark)]));
     let own = request.project.own_files(profile, &world.store);
     let locked = match (&own, request.project.lock()?) {
         (Ok(own), Some(locked)) => Some(lock::current(request, Some(locked), own)),

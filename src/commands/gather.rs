@@ -6,9 +6,9 @@ use crate::debian::deb;
 use crate::debian::root;
 use crate::digest::Digest;
 use crate::error::{Error, Failure};
-use crate::matrix::Stack;
+use crate::matrix::{self, Stack};
 use crate::maven::place;
-use crate::outside::{self, Blobs, Range};
+use crate::outside::{self, Blobs, Range, ReadAt};
 use crate::plan::{Contents, Jar};
 use crate::problem::{At, Problem};
 use crate::profile::Profile;
@@ -48,6 +48,26 @@ pub(super) fn sdist(artifact: &Artifact, world: &World) -> Result<pypi::sdist::S
     world.store.unpack(&artifact.sha256, SDIST_RULES, |bytes, spool| {
         pypi::sdist::unpack(&mut Range::all(bytes), &artifact.file, spool)
     })
+}
+
+/// What a PySpark in the store carries.
+pub(super) fn release(artifact: &Artifact, world: &World) -> Result<matrix::Release, Error> {
+    let sdist = sdist(artifact, world)?;
+    let spool = world.store.unpacked(&artifact.sha256)?;
+    derive(&sdist, spool.as_ref(), &artifact.file)
+}
+
+/// What an unpacked PySpark carries.
+pub(super) fn derive(sdist: &pypi::sdist::Sdist, spool: &dyn ReadAt, what: &str) -> Result<matrix::Release, Error> {
+    let modules = matrix::CHECKING.iter().map(|path| pypi::pyspark::text(sdist, spool, path, what));
+    let modules: Vec<String> = modules.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+    let evidence = matrix::Evidence {
+        headers: &pypi::pyspark::headers(sdist)?,
+        requires: &sdist.requires,
+        jars: &pypi::pyspark::bundled_jars(sdist),
+        modules: &modules,
+    };
+    matrix::derive(&evidence).map_err(|reason| Error::archive(what, reason))
 }
 
 /// Unpacks every artifact, which must be in the store, and lays it out.

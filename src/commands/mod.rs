@@ -24,6 +24,7 @@ mod explain;
 mod gather;
 mod init;
 mod lock;
+mod matrix;
 mod output;
 mod plan;
 mod resolve;
@@ -112,6 +113,7 @@ pub fn run(cli: &Cli, environment: Environment) -> u8 {
         Command::Plan(request) => plan::plan(request, &world),
         Command::Build(request) => build::build(request, &world),
         Command::Explain(request) => explain::explain(request, &world),
+        Command::Matrix(request) => matrix::matrix(request, &world),
         Command::Endpoints(request) => endpoints_command::endpoints(request, &world),
         Command::Cache(request) => cache::cache(request, &world),
     };

@@ -7,7 +7,7 @@ use crate::endpoints;
 use crate::error::{Error, Failure};
 use crate::fetch;
 use crate::lock::LockedRelease;
-use crate::matrix::{self, Stack};
+use crate::matrix::{self, Release, Stack};
 use crate::maven::{self, Exclusion, Platform, Root, bundled, place};
 use crate::net::Registries;
 use crate::outside::{Index, Page, ReadAt, Registry, Slice};
@@ -33,10 +33,12 @@ pub(super) struct Resolved {
 
 /// Chooses, resolves, pins and fetches.
 pub(super) fn resolve(profile: &Profile, own: &OwnFiles, world: &World) -> Result<Resolved, Failure> {
-    let selection = matrix::select(profile)?;
+    let registries = world.registries();
+    let newer = newer(profile, &registries, world)?;
+    let selection = matrix::select(profile, newer.as_ref())?;
     let stack = selection.stack;
     let mut problems = selection.warnings;
-    let registries = world.registries();
+    problems.extend(matrix::newer_spark(profile).map(matrix::newer));
     world.ui.step(
         "Resolving",
         format_args!("Spark {} on Java {}, Python {}, {}", stack.spark, stack.java, stack.python, stack.debian),
@@ -71,6 +73,19 @@ pub(super) fn resolve(profile: &Profile, own: &OwnFiles, world: &World) -> Resul
     let releases = debian.releases.into_iter();
     let releases = releases.map(|r| LockedRelease { suite: r.suite, date: r.date, keys: r.keys }).collect();
     Ok(Resolved { stack, artifacts, releases, problems })
+}
+
+/// What a PySpark carries that the matrix does not know yet, from its sdist.
+fn newer(profile: &Profile, registries: &Registries<'_>, world: &World) -> Result<Option<Release>, Failure> {
+    let Some(spark) = matrix::newer_spark(profile) else { return Ok(None) };
+    let artifact = pypi::pyspark::artifact(&spark.value, registries).map_err(|failure| match failure {
+        Failure::Problems(problems) => {
+            problems.into_iter().map(|problem| problem.at(&spark.at, "asked for here")).collect::<Vec<_>>().into()
+        }
+        world @ Failure::World(_) => world,
+    })?;
+    fetch(std::slice::from_ref(&artifact), registries, world)?;
+    Ok(Some(gather::release(&artifact, world)?))
 }
 
 /// Brings artifacts into the store; Python distributions are found again by name and digest.

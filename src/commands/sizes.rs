@@ -7,7 +7,7 @@ use crate::matrix::{self, Stack};
 use crate::memory::MemoryPlan;
 use crate::problem::At;
 use crate::profile::{Located, Profile, Size};
-use crate::spark::{self, RuleSetting, Settings};
+use crate::spark::{self, Settings};
 
 use super::Stop;
 
@@ -59,14 +59,7 @@ pub(super) fn settings(
     memory: &MemoryPlan,
     resolved: &[Coordinate],
 ) -> Result<Settings, Failure> {
-    let rules = matrix::settings(stack, resolved).into_iter().map(|setting| RuleSetting {
-        key: setting.key.to_owned(),
-        value: setting.value.to_owned(),
-        rule: setting.rule.to_owned(),
-        reason: setting.reason.to_owned(),
-        source: setting.source.join(", "),
-    });
-    Ok(spark::settings(profile, stack, memory, &rules.collect::<Vec<_>>())?)
+    Ok(spark::settings(profile, stack, memory, &matrix::settings(stack, resolved))?)
 }
 
 #[cfg(test)]

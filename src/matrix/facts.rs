@@ -1,185 +1,169 @@
-//! The facts: data in `facts/*.toml`, one file an axis or connector, embedded in the binary.
+//! The facts: data in `facts/`, one file a Spark line, an axis or a connector, embedded in the binary.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::version::{self, Range};
+use super::release::{Line, Release};
+use super::rule::{Certainty, Rule, Severity, Step};
+use super::version::Range;
 
-/// What happens where a rule is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// The step fails.
-    Fails,
-    /// It works, with a loss.
-    Degrades,
-    /// Upstream does not list it; it may work.
-    Unsupported,
-    /// It works; something else speaks against it.
-    Unwise,
-}
-
-/// How well a rule is founded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Certainty {
-    /// The combination was started and watched.
-    Executed,
-    /// Read from the published artifacts or signed indexes themselves.
-    Measured,
-    /// Two independent documents agree.
-    TwoSources,
-    /// One document says so.
-    OneSource,
-}
-
-impl Certainty {
-    /// As a word in a note.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Executed => "executed",
-            Self::Measured => "measured",
-            Self::TwoSources => "two sources",
-            Self::OneSource => "one source",
-        }
-    }
-}
-
-/// One rule of the matrix.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// Kebab-case, unique among rules and codes.
-    pub id: String,
-    /// The component it is about: an axis (`spark`), a Python package, `group:artifact` with `*`
-    /// for any run of characters, or `deb:package`.
-    pub subject: String,
-    /// Versions of the subject for which it holds.
-    pub range: String,
-    /// Further conditions, by component.
-    #[serde(default)]
-    pub when: BTreeMap<String, String>,
-    /// What the other components must be, where they are there.
-    #[serde(default)]
-    pub requires: BTreeMap<String, String>,
-    /// What the other components must not be.
-    #[serde(default)]
-    pub conflicts: BTreeMap<String, String>,
-    /// What happens otherwise.
-    pub severity: Severity,
-    /// How well it is founded.
-    pub certainty: Certainty,
-    /// The step at which it shows; where it is one of [`crate::profile::USES`], an app that does
-    /// not use that gets a warning.
-    #[serde(default)]
-    pub step: String,
-    /// Why.
-    pub reason: String,
-    /// What to do.
-    pub remedy: String,
-    /// Issues, documents and trials it is known from.
-    pub source: Vec<String>,
-    /// The setting that mends it.
-    pub setting: Option<Setting>,
-}
-
-/// A remedy that is a setting of Spark.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Setting {
-    /// Name of the setting.
-    pub key: String,
-    /// Its value.
-    pub value: String,
-}
-
-/// A Spark line.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Line {
-    pub(super) spark: String,
-    pub(super) scala: String,
-    pub(super) hadoop: String,
-    pub(super) java: String,
-    pub(super) python: String,
-    pub(super) requires_python: String,
-    pub(super) pandas: String,
-    pub(super) pyarrow: String,
-    pub(super) numpy: String,
-    /// Oldest first.
-    pub(super) releases: Vec<Release>,
-}
-
-/// A PySpark release.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Release {
-    pub(super) version: String,
-    pub(super) py4j: String,
-}
+/// The day on which the registries were read.
+pub const AS_OF: &str = "2026-11-22";
 
 /// A Debian suite.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Suite {
     pub(super) codename: String,
     pub(super) java: Vec<String>,
     pub(super) python: String,
     /// Version of the C library, which decides the wheels that run.
     pub(super) glibc: String,
+    /// Last day of full support.
+    pub(super) ends: String,
+    /// Last day of long-term support.
+    pub(super) lts_ends: String,
 }
 
-/// A jar whose version follows from the stack.
+/// A line of an axis whose support ends.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct End {
+    pub(super) axis: String,
+    pub(super) version: String,
+    /// Last day of support.
+    pub(super) date: String,
+}
+
+/// A library beside Spark, with its versions for each Spark.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Connector {
-    pub(super) artifact: String,
-    pub(super) versions: Vec<Candidates>,
+    pub(super) id: String,
+    /// What it is, in a few words.
+    pub(super) about: String,
+    /// What a jar on another Spark than its line's comes to, and why.
+    #[serde(default = "unsupported")]
+    pub(super) severity: Severity,
+    #[serde(default = "documented")]
+    pub(super) certainty: Certainty,
+    #[serde(default)]
+    pub(super) reason: String,
+    #[serde(default)]
+    pub(super) remedy: String,
+    #[serde(default)]
+    pub(super) symptom: Vec<String>,
+    pub(super) source: Vec<String>,
+    /// Settings that its documentation asks for.
+    #[serde(default)]
+    pub(super) settings: Vec<String>,
+    #[serde(rename = "line")]
+    pub(super) lines: Vec<ConnectorLine>,
 }
 
-/// The versions of a connector for a range of Spark, the best first.
+fn unsupported() -> Severity {
+    Severity::Unsupported
+}
+
+fn documented() -> Certainty {
+    Certainty::Documented
+}
+
+/// The versions of one artifact of a connector for a range of Spark.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Candidates {
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ConnectorLine {
+    pub(super) artifact: String,
+    #[serde(default = "any")]
     pub(super) spark: String,
-    pub(super) candidates: Vec<String>,
+    #[serde(default = "any")]
+    pub(super) hadoop: String,
+    #[serde(default = "any")]
+    pub(super) java: String,
+    /// The best first. `{spark.patches}` stands for the other releases of the line.
+    #[serde(default)]
+    pub(super) versions: Vec<String>,
+    /// Versions that belong to this line and no other: then there is a rule of this name.
+    #[serde(default)]
+    pub(super) rule: Option<(String, String)>,
+    /// What must stand beside it.
+    #[serde(default)]
+    pub(super) needs: Vec<String>,
+    /// What may stand beside it.
+    #[serde(default)]
+    pub(super) note: Option<String>,
+}
+
+fn any() -> String {
+    "*".to_owned()
+}
+
+impl ConnectorLine {
+    /// Whether it is for this Spark, Hadoop and Java; what is not known excludes nothing.
+    pub(super) fn suits(&self, spark: &str, hadoop: Option<&str>, java: Option<&str>) -> bool {
+        let range = |axis: &str, text: &str| Range::parse(axis, text);
+        range("spark", &self.spark).is_some_and(|range| range.contains(spark))
+            && hadoop.is_none_or(|hadoop| range("hadoop", &self.hadoop).is_some_and(|range| range.contains(hadoop)))
+            && java.is_none_or(|java| {
+                range("java", &self.java).is_some_and(|range| range.contains_line(java) != Some(false))
+            })
+    }
 }
 
 /// All that is known.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Default)]
 pub(super) struct Facts {
-    #[serde(rename = "line")]
+    /// Spark's lines, oldest first.
     pub(super) lines: Vec<Line>,
-    #[serde(rename = "suite")]
+    /// Oldest first.
     pub(super) suites: Vec<Suite>,
-    #[serde(rename = "rule")]
+    pub(super) ends: Vec<End>,
     pub(super) rules: Vec<Rule>,
-    #[serde(rename = "connector")]
     pub(super) connectors: Vec<Connector>,
 }
 
-const FILES: [&str; 8] = [
-    include_str!("facts/spark.toml"),
-    include_str!("facts/debian.toml"),
-    include_str!("facts/java.toml"),
-    include_str!("facts/python.toml"),
-    include_str!("facts/hadoop.toml"),
-    include_str!("facts/spark-modules.toml"),
-    include_str!("facts/delta.toml"),
-    include_str!("facts/iceberg.toml"),
-];
+/// A file of an axis or a connector.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default, rename = "suite")]
+    suites: Vec<Suite>,
+    #[serde(default, rename = "end")]
+    ends: Vec<End>,
+    #[serde(default, rename = "rule")]
+    rules: Vec<Rule>,
+    #[serde(default, rename = "connector")]
+    connectors: Vec<Connector>,
+}
+
+macro_rules! files {
+    ($($name:literal)*) => { &[$(($name, include_str!(concat!("facts/", $name, ".toml")))),*] };
+}
+
+const LINES: &[(&str, &str)] = files!("spark/3.0" "spark/3.1" "spark/3.2" "spark/3.3" "spark/3.4" "spark/3.5" "spark/4.0" "spark/4.1" "spark/4.2" "spark/4.3");
+
+const FILES: &[(&str, &str)] = files!(
+    "spark" "java" "python" "scala" "hadoop" "debian" "py4j" "pandas" "numpy" "pyarrow" "connect" "logging" "libraries"
+    "connectors/azure-cosmos-spark" "connectors/azure-eventhubs-spark" "connectors/delta" "connectors/graphframes"
+    "connectors/hadoop-aws" "connectors/hadoop-azure" "connectors/hudi" "connectors/iceberg" "connectors/kafka"
+    "connectors/mongo-spark" "connectors/mssql-jdbc" "connectors/postgresql" "connectors/snowflake" "connectors/spark-modules"
+    "connectors/spark-mssql-connector" "connectors/spark-nlp" "connectors/spark-xml" "connectors/synapseml"
+    "connectors/xgboost4j-spark"
+);
 
 static FACTS: LazyLock<Facts> = LazyLock::new(|| {
     let mut all = Facts::default();
-    for text in FILES {
-        let file: Facts = toml::from_str(text).unwrap_or_else(|e| unreachable!("the embedded facts are tested: {e}"));
-        all.lines.extend(file.lines);
+    for (name, text) in LINES {
+        all.lines.push(Line::read(text).unwrap_or_else(|e| unreachable!("the embedded facts are tested: {name}: {e}")));
+    }
+    for (name, text) in FILES {
+        let file: File =
+            toml::from_str(text).unwrap_or_else(|e| unreachable!("the embedded facts are tested: {name}: {e}"));
         all.suites.extend(file.suites);
-        all.rules.extend(file.rules);
+        all.ends.extend(file.ends);
+        all.rules.extend(file.rules.into_iter().map(Rule::read));
+        all.rules.extend(file.connectors.iter().flat_map(Connector::rules));
         all.connectors.extend(file.connectors);
     }
     all
@@ -195,7 +179,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     FACTS.rules.iter()
 }
 
-/// The rule of that id, for `sparkbake explain`.
+/// The rule of that id.
 #[must_use]
 pub fn rule(id: &str) -> Option<&'static Rule> {
     rules().find(|rule| rule.id == id)
@@ -208,37 +192,46 @@ impl Facts {
             line.releases.iter().find(|release| release.version == version).map(|release| (line, release))
         })
     }
+
+    /// Every release of PySpark, oldest line first.
+    pub(super) fn releases(&self) -> impl Iterator<Item = &Release> {
+        self.lines.iter().flat_map(|line| &line.releases)
+    }
+
+    /// The line of a version, known or not: 3.5 for 3.5.99.
+    pub(super) fn line(&self, version: &str) -> Option<&Line> {
+        self.lines.iter().find(|line| super::version::is_of(version, &line.name))
+    }
 }
 
 impl Connector {
-    /// The candidates for a release of Spark.
-    pub(super) fn candidates(&self, spark: &str) -> impl Iterator<Item = &String> {
-        self.versions
-            .iter()
-            .filter(move |row| Range::parse("spark", &row.spark).is_some_and(|range| range.contains(spark)))
-            .flat_map(|row| row.candidates.iter())
+    /// The rules that follow from its lines: a version of a line wants that line's Spark.
+    fn rules(&self) -> impl Iterator<Item = Rule> {
+        self.lines.iter().filter_map(|line| {
+            let (id, range) = line.rule.as_ref()?;
+            let rule = Rule {
+                id: id.clone(),
+                subject: line.artifact.replace("{scala}", "*"),
+                range: range.clone(),
+                when: std::collections::BTreeMap::default(),
+                requires: [("spark".to_owned(), line.spark.clone())].into(),
+                conflicts: std::collections::BTreeMap::default(),
+                severity: self.severity,
+                certainty: self.certainty,
+                steps: vec![Step::Connector],
+                reason: self.reason.clone(),
+                remedy: self.remedy.clone(),
+                symptom: self.symptom.clone(),
+                fixed_in: std::collections::BTreeMap::default(),
+                source: self.source.clone(),
+                read: super::rule::Read::default(),
+            };
+            Some(rule.read())
+        })
     }
 }
 
-/// Whether a component's name matches a pattern in which `*` stands for any run of characters.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|head| name.strip_prefix(head)) else { return false };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        let Some(at) = rest.find(part) else { return false };
-        rest = rest.get(at + part.len()..).unwrap_or_default();
-    }
-    true
-}
-
-/// Puts the stack's values in place of the placeholders of a text; `None` where one is not known.
+/// Puts a row's values in place of the placeholders of a text; `None` where one is not known.
 pub(super) fn fill(text: &str, values: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let mut filled = String::new();
     let mut rest = text;
@@ -250,23 +243,4 @@ pub(super) fn fill(text: &str, values: &dyn Fn(&str) -> Option<String>) -> Optio
     }
     filled.push_str(rest);
     Some(filled)
-}
-
-/// The value of a placeholder that a line and release of Spark decide.
-pub(super) fn placeholder(name: &str, line: &Line, release: &Release) -> Option<String> {
-    let value = match name {
-        "spark" => &release.version,
-        "spark.minor" => return Some(version::minor(&release.version)),
-        "hadoop.bundled" => &line.hadoop,
-        "scala.bundled" => &line.scala,
-        "java.listed" => &line.java,
-        "python.listed" => &line.python,
-        "python.required" => &line.requires_python,
-        "py4j" => &release.py4j,
-        "numpy.minimum" => &line.numpy,
-        "pandas.minimum" => &line.pandas,
-        "pyarrow.minimum" => &line.pyarrow,
-        _ => return None,
-    };
-    Some(value.clone())
 }

@@ -1,14 +1,23 @@
-//! The compatibility matrix: from a profile's pins to the one consistent [`Stack`].
+//! The compatibility matrix: from a profile's pins to the one consistent [`Stack`], and every question
+//! that people ask of the table.
 //!
 //! In go a [`Profile`] and the facts under `facts/`, out comes the [`Selection`] or every conflict at
 //! once. [`check`] applies the same rules again to what the resolvers really chose.
 //! Absent on purpose: a registry's newest versions. The facts are of one date and say so.
 
+mod answer;
 mod connectors;
+mod derive;
 mod evaluate;
 mod facts;
+mod name;
+pub mod page;
+mod question;
+mod release;
 mod row;
+mod rule;
 mod select;
+mod table;
 mod version;
 
 #[cfg(test)]
@@ -20,11 +29,16 @@ use crate::artifact::Coordinate;
 use crate::problem::Problem;
 use crate::profile::Profile;
 
+pub use answer::{Solution, Solved, Told, Verdict, judge, solve};
 pub use connectors::jar_versions;
-pub use facts::{Certainty, Rule, Setting, Severity, rule, rules};
-pub use select::select;
+pub use derive::{CHECKING, Evidence, derive, shipped};
+pub use facts::{AS_OF, rule, rules};
+pub use release::Release;
+pub use rule::{Certainty, Rule, Severity, Step};
+pub use select::{newer, newer_spark, select};
+pub use table::{Ending, Moves, Published, State, TableRow, ends, moves, published, table};
 
-use evaluate::Finding;
+use name::Kind;
 use row::Row;
 
 /// The row of the matrix that an image is made of.
@@ -45,6 +59,22 @@ pub struct Stack {
     pub debian: String,
 }
 
+impl Stack {
+    /// The version on an axis.
+    #[must_use]
+    pub fn axis(&self, axis: &str) -> Option<&str> {
+        match axis {
+            "spark" => Some(&self.spark),
+            "scala" => Some(&self.scala),
+            "hadoop" => Some(&self.hadoop),
+            "java" => Some(&self.java),
+            "python" => Some(&self.python),
+            "debian" => Some(&self.debian),
+            _ => None,
+        }
+    }
+}
+
 /// What [`select`] chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
@@ -54,19 +84,19 @@ pub struct Selection {
     pub warnings: Vec<Problem>,
 }
 
-/// A setting of Spark that a rule asks for.
+/// A setting of Spark that a rule asks for, and that the image bakes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSetting {
     /// Name of the setting.
-    pub key: &'static str,
+    pub key: String,
     /// Its value.
-    pub value: &'static str,
+    pub value: String,
     /// Id of the rule, for `sparkbake explain`.
-    pub rule: &'static str,
+    pub rule: String,
     /// Why it is needed.
-    pub reason: &'static str,
+    pub reason: String,
     /// Where that is known from.
-    pub source: &'static [String],
+    pub source: String,
 }
 
 /// Version of the C library of a Debian suite (`2.36`), which decides the wheels that run there;
@@ -77,33 +107,32 @@ pub fn glibc(debian: &str) -> Option<&'static str> {
 }
 
 /// Applies the rules to what was resolved: the exact versions of Python packages, jars and Debian
-/// packages. The profile gives the places that problems point at, and what the app uses.
+/// packages. The profile gives the places that problems point at, and what the app uses. That a
+/// setting of the profile replaces a rule's is said where settings are baked, unless something fails of it.
 #[must_use]
 pub fn check(profile: &Profile, stack: &Stack, resolved: &[Coordinate]) -> Vec<Problem> {
     let row = Row::resolved(profile, stack, resolved);
-    let mut problems: Vec<Problem> = evaluate::findings(&row).iter().map(|finding| finding.problem(&row)).collect();
-    for (key, value) in &profile.spark_conf {
-        let other = settings(stack, resolved).into_iter().find(|s| s.key == key.value && s.value != value.value);
-        if let Some(setting) = other.and_then(|s| rule(s.rule)) {
-            problems.push(Finding::of_setting(setting).problem(&row).at(&value.at, "another value is set here"));
-        }
-    }
-    problems
+    let baked = |other: &String| Kind::of(other) == Kind::Conf;
+    let found = evaluate::findings(&row);
+    let told = found.iter().filter(|f| f.rule.severity == Severity::Fails || !f.other.as_ref().is_some_and(baked));
+    told.map(|finding| finding.problem(&row)).collect()
 }
 
 /// The settings that the rules ask for with these artifacts, in the order of the rules.
 #[must_use]
 pub fn settings(stack: &Stack, resolved: &[Coordinate]) -> Vec<RuleSetting> {
-    let row = Row::of_artifacts(stack, resolved);
-    evaluate::applying(&row)
-        .filter_map(|rule| {
-            rule.setting.as_ref().map(|setting| RuleSetting {
-                key: &setting.key,
-                value: &setting.value,
-                rule: &rule.id,
-                reason: &rule.reason,
-                source: &rule.source,
-            })
+    settings_of(&Row::of_artifacts(stack, resolved))
+}
+
+fn settings_of(row: &Row<'_>) -> Vec<RuleSetting> {
+    let asking = evaluate::applying(row).filter_map(|rule| rule.setting().map(|setting| (rule, setting)));
+    asking
+        .map(|(rule, (key, value))| RuleSetting {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            rule: rule.id.clone(),
+            reason: rule.reason.clone(),
+            source: rule.source.join(", "),
         })
         .collect()
 }

@@ -33,6 +33,10 @@ const fn warn(name: &'static str, explanation: &'static str) -> Code {
     Code { name, level: Level::Warn, explanation }
 }
 
+const fn allow(name: &'static str, explanation: &'static str) -> Code {
+    Code { name, level: Level::Allow, explanation }
+}
+
 /// Every code there is, in the order of the rooms.
 pub fn all() -> impl Iterator<Item = &'static Code> {
     SECTIONS.iter().flat_map(|section| section.iter())
@@ -97,7 +101,7 @@ pub mod profile {
 
 /// Raised by `matrix/`.
 pub mod matrix {
-    use super::{Code, deny, warn};
+    use super::{Code, allow, deny, warn};
 
     pub const UNKNOWN_VERSION: Code = deny(
         "unknown-version",
@@ -119,7 +123,15 @@ pub mod matrix {
         "stack-unwise",
         "The combination works, but something else speaks against it, such as the end of its support.",
     );
-    pub(super) const ALL: &[Code] = &[UNKNOWN_VERSION, FAILS, DEGRADES, UNSUPPORTED, UNWISE];
+    pub const NOTE: Code = allow(
+        "stack-note",
+        "Something about the combination is worth knowing, and nothing has to be done. `sparkbake matrix check` shows such notes.",
+    );
+    pub const NEWER: Code = warn(
+        "newer-than-the-facts",
+        "The profile asks for a PySpark that came out after the compatibility facts were written. What it carries is read from its source distribution; which Java, connectors and Python packages it works with, nobody has told sparkbake.",
+    );
+    pub(super) const ALL: &[Code] = &[UNKNOWN_VERSION, FAILS, DEGRADES, UNSUPPORTED, UNWISE, NOTE, NEWER];
 }
 
 /// Raised by `debian/`.

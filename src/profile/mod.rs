@@ -111,7 +111,8 @@ pub struct StackRequest {
 }
 
 /// The steps that `[stack] uses` may name; a matrix rule whose step is not used is a warning.
-pub const USES: &[&str] = &["arrow", "pandas-on-spark", "ml", "streaming", "connect", "python-udf"];
+pub const USES: &[&str] =
+    &["python-udf", "to-pandas", "arrow", "pandas-on-spark", "ml", "streaming", "connect", "wasb"];
 
 /// `[maven]`.
 #[derive(Debug, Clone, Default)]

@@ -27,6 +27,9 @@ const DIRECTORIES: &[(&str, &str)] = &[
     ("pyspark/", "pyspark/"),
 ];
 
+/// The largest module that is read as text, in bytes.
+const TEXT_MAX: u64 = 1 << 20;
+
 /// Files of an installed PySpark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PySpark {
@@ -126,10 +129,36 @@ pub fn bundled_jars(sdist: &Sdist) -> Vec<String> {
     out
 }
 
+/// The headers of its `PKG-INFO`.
+///
+/// # Errors
+/// [`Error::Archive`] where they have no end.
+pub fn headers(sdist: &Sdist) -> Result<Vec<(String, String)>, Error> {
+    metadata::headers(sdist.pkg_info.as_bytes(), &sdist.root)
+}
+
+/// The text of a file below the top directory; `None` where there is none, or one of more than 1 MiB.
+///
+/// # Errors
+/// [`Error::Read`] where the spool fails.
+pub fn text(sdist: &Sdist, spool: &dyn ReadAt, path: &str, what: &str) -> Result<Option<String>, Error> {
+    let member = sdist.members.iter().find(|member| below_root(sdist, &member.path) == Some(path));
+    let Some(MemberKind::File { offset, size, .. }) = member.map(|member| &member.kind) else { return Ok(None) };
+    if *size > TEXT_MAX {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; usize::try_from(*size).unwrap_or_default()];
+    spool.read_exact_at(&mut bytes, *offset).map_err(Error::read(what))?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
 /// Files that the metadata names as licences; since metadata 2.4 they are installed (PEP 639).
 fn license_files(sdist: &Sdist) -> Result<Vec<String>, Error> {
-    let headers = metadata::headers(sdist.pkg_info.as_bytes(), &sdist.root)?;
-    Ok(headers.into_iter().filter(|(key, _)| key.eq_ignore_ascii_case("license-file")).map(|(_, name)| name).collect())
+    Ok(headers(sdist)?
+        .into_iter()
+        .filter(|(key, _)| key.eq_ignore_ascii_case("license-file"))
+        .map(|(_, name)| name)
+        .collect())
 }
 
 fn below_root<'a>(sdist: &Sdist, path: &'a ImagePath) -> Option<&'a str> {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{RuleSetting, STATE, Setting};
-use crate::matrix::Stack;
+use super::{STATE, Setting};
+use crate::matrix::{RuleSetting, Stack};
 use crate::memory::{LEAST_HEAP_MIB, MemoryPlan, is_spark_3};
 use crate::problem::codes::spark as codes;
 use crate::problem::{Code, Problem};

@@ -14,7 +14,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::matrix::Stack;
+use crate::matrix::{RuleSetting, Stack};
 use crate::memory::{self, MemoryPlan, aci};
 use crate::problem::codes::spark as codes;
 use crate::problem::{Level, Problem};
@@ -38,21 +38,6 @@ pub const CONF_DIR: &str = "/etc/spark";
 
 const ENTRYPOINT: &str = include_str!("entrypoint.sh");
 const LOGGING: &str = include_str!("log4j2.properties");
-
-/// A setting that a rule of the compatibility matrix asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleSetting {
-    /// Spark's key.
-    pub key: String,
-    /// Its value.
-    pub value: String,
-    /// Name of the rule.
-    pub rule: String,
-    /// Why, in one line.
-    pub reason: String,
-    /// Who says so.
-    pub source: String,
-}
 
 /// One line of spark-defaults.conf.
 #[derive(Debug, Clone, PartialEq, Eq)]

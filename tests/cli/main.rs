@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests of the whole")]
 
 mod interrupted;
+mod matrix;
 mod profiles;
 mod registries;
 mod world;

@@ -115,44 +115,57 @@ fn what_is_not_toml() {
 #[test]
 fn releases_that_are_not_known() {
     let stack = |spark: &str| refused(&format!("[target.aci]\ncpu = 2\nmemory-gb = 4\n\n[stack]\nspark = {spark}\n"));
-    insta::assert_snapshot!(stack("\"3.5.99\""), @r##"
-    error[unknown-version]: PySpark 3.5.99 is not known
+    insta::assert_snapshot!(stack("\"3.6.0\""), @r#"
+    error[unknown-version]: PySpark 3.6.0 is not known
      --> sparkbake.toml:6:9
       |
-    6 | spark = "3.5.99"
-      |         ^^^^^^^^ no such version
+    6 | spark = "3.6.0"
+      |         ^^^^^^^ no such version
       |
-      = help: the newest release of 3.5 that is known is `3.5.9`
+      = help: did you mean `3.5.0`? The newest is `4.3.0`
     error: sparkbake.toml: 1 error(s), 0 warning(s)
-    "##);
-    insta::assert_snapshot!(stack("\"9.9\""), @r##"
+    "#);
+    insta::assert_snapshot!(stack("\"9.9\""), @r#"
     error[unknown-version]: PySpark 9.9 is not known
      --> sparkbake.toml:6:9
       |
     6 | spark = "9.9"
       |         ^^^^^ no such version
       |
-      = help: known are `3.3.0` to `4.3.0`
+      = help: known are `3.0.0` to `4.3.0`
     error: sparkbake.toml: 1 error(s), 0 warning(s)
-    "##);
+    "#);
+}
+
+#[test]
+fn a_release_that_is_newer_than_the_facts_is_read_when_it_is_locked() {
+    let world = World::new("[target.aci]\ncpu = 2\nmemory-gb = 4\n\n[stack]\nspark = \"3.5.99\"\n");
+    let ran = world.run(&["check"]);
+    expect(&ran, 0, &[]);
+    insta::assert_snapshot!(said(&ran), @r#"
+    warning[newer-than-the-facts]: PySpark 3.5.99 is newer than the compatibility facts
+     --> sparkbake.toml:6:9
+      |
+    6 | spark = "3.5.99"
+      |         ^^^^^^^^ not known to the facts
+      |
+      = note: they are of 2026-11-22; what it carries is read from its source distribution when it is locked
+      = note: no rule of upstream is known for it: which Java, Python packages and connectors it works with, is open
+      = help: the nearest that is known is `3.5.9`
+    "#);
+    // The registry decides whether there is such a release.
+    expect(
+        &world.run(&["lock"]),
+        1,
+        &["error[python-unknown-project]: the package index has no PySpark 3.5.99", "sparkbake.toml:6:9"],
+    );
 }
 
 #[test]
 fn versions_that_do_not_go_together() {
     let text = "[target.aci]\ncpu = 2\nmemory-gb = 4\n\n[stack]\nspark = \"4.1.1\"\njava = \"8\"\n";
-    insta::assert_snapshot!(refused(text), @r##"
-    error[stack-fails]: Debian trixie fails with Java 8, at installing Java [trixie-java]
-     --> sparkbake.toml:7:8
-      |
-    7 | java = "8"
-      |        ^^^ Java 8
-      |
-      = note: trixie and its security archive carry openjdk-21 and openjdk-25, and no 17
-      = note: known from (measured): Debian's signed package indexes, 2026-11-22
-      = help: the rest is consistent with `java = "21"` in place of `"8"`
-      = help: Java 21 or 25, or the suite bookworm for Java 17
-
-    error[stack-fails]: PySpark 4.1.1 fails with Java 8, at starting the launcher [java17-floor]
+    insta::assert_snapshot!(refused(text), @r#"
+    error[stack-fails]: PySpark 4.1.1 fails with Java 8 at the start of the Java gateway [java17-floor]
      --> sparkbake.toml:7:8
       |
     6 | spark = "4.1.1"
@@ -160,12 +173,23 @@ fn versions_that_do_not_go_together() {
     7 | java = "8"
       |        ^^^ Java 8
       |
-      = note: Spark 4 is compiled to class files of version 61: an older JVM stops with UnsupportedClassVersionError
-      = note: known from (executed): SPARK-45315; class files of the PySpark releases
-      = help: the rest is consistent with `java = "21"` in place of `"8"`
+      = note: Spark 4 is compiled to class files of version 61, which only Java 17 and newer load; the launcher is the first to stop
+      = note: known from (measured): SPARK-45315; class files of the PySpark releases; PySpark 4 started on Java 8 and 11
+      = help: set `java = "21"` instead of "8": the rest is consistent with it
       = help: Java 17 or newer, or PySpark 3.5
+
+    error[stack-fails]: Debian trixie fails with Java 8 at installation [trixie-java]
+     --> sparkbake.toml:7:8
+      |
+    7 | java = "8"
+      |        ^^^ Java 8
+      |
+      = note: trixie and its security archive carry openjdk-21 and openjdk-25, and no 17
+      = note: known from (measured): Debian's signed package indexes, 2026-11-22
+      = help: set `java = "21"` instead of "8": the rest is consistent with it
+      = help: Java 21 or 25, or the suite bookworm for Java 17
     error: sparkbake.toml: 2 error(s), 0 warning(s)
-    "##);
+    "#);
 }
 
 #[test]

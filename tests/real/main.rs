@@ -12,6 +12,7 @@ mod classpath;
 mod clients;
 mod conformance;
 mod containers;
+mod matrix;
 mod mishaps;
 mod runtimes;
 

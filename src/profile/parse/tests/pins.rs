@@ -37,7 +37,7 @@ fn versions_are_strings() {
 
 #[test]
 fn versions_have_a_shape() {
-    insta::assert_snapshot!(beside_size("[stack]\nspark = \">=3.5\"\nhadoop = \"3.3\"\nscala = \"2.12.18\"\njava = \"17.0.19\"\npython = \"3.11.2\"\ndebian = \"12\"\nuses = [\"arow\", \"ml\", \"ml\"]\n"), @r#"
+    insta::assert_snapshot!(beside_size("[stack]\nspark = \">=3.5\"\nhadoop = \"3.3\"\nscala = \"2.12.18\"\njava = \"17.0.19\"\npython = \"3.11.2\"\ndebian = \"12\"\nuses = [\"arow\", \"ml\", \"ml\"]\n"), @r##"
     error[bad-value]: `>=3.5` is not a release or a line of Spark
      --> sparkbake.toml:2:9
       |
@@ -88,7 +88,7 @@ fn versions_have_a_shape() {
      --> sparkbake.toml:8:9
       |
     8 | uses = ["arow", "ml", "ml"]
-      |         ^^^^^^ expected one of `arrow`, `pandas-on-spark`, `ml`, `streaming`, `connect` and `python-udf`
+      |         ^^^^^^ expected one of `python-udf`, `to-pandas`, `arrow`, `pandas-on-spark`, `ml`, `streaming`, `connect` and `wasb`
       |
       = help: did you mean `arrow`?
 
@@ -99,7 +99,7 @@ fn versions_have_a_shape() {
       |                 ----  ^^^^ again here
       |                 |
       |                 first here
-    "#);
+    "##);
 }
 
 #[test]
