@@ -76,7 +76,7 @@ fn of_segment(
         if !facts.mentions.of(&segment.facts.mentions).iter().any(|mention| is_odd(mention.symbol)) {
             continue;
         }
-        if reader.class(facts.entry, &mut buffer)
+        if reader.class(facts, &mut buffer)
             && let Ok(parsed) = ClassFile::parse(&buffer, Vec::new())
             && let Some(refused) = verify(Assign { universe, loads }, &parsed, class)
         {
