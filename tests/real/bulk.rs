@@ -62,7 +62,8 @@ fn sample(names: Vec<String>) -> Vec<String> {
         return names;
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
-    let seed = std::env::var("SPARKBAKE_TEST_SEED").map_or(now as u64, |seed| seed.parse().unwrap());
+    let seed = std::env::var("SPARKBAKE_TEST_SEED")
+        .map_or(u64::try_from(now & u128::from(u64::MAX)).unwrap(), |seed| seed.parse().unwrap());
     println!("a random tenth of {} classes: SPARKBAKE_TEST_SEED={seed}", names.len());
     let mut state = seed | 1;
     names
