@@ -5,10 +5,10 @@
 //! lib/modules ──jimage──▶ Runtime ─┴─universe─▶ link ──▶ [Finding] ──causes──▶ Report ──▶ [Problem]
 //! ```
 //!
-//! [`facts`] are what linking needs of a jar, and follow from its bytes alone; the caller may keep them. A
-//! [`Universe`](universe) says which class a name denotes; [`link`] loads and links every class and resolves
-//! every reference by the rules of the JVMS. What the untouched distribution has too is left out, and what
-//! is left is grouped by its cause: a report has one line for each.
+//! [`Facts`] are what linking needs of a jar, and follow from its bytes alone; the caller may keep them.
+//! `universe` says which class a name denotes; `link/` loads and links every class and resolves every
+//! reference by the rules of the JVMS. What the untouched distribution has too is left out, and what is left
+//! is grouped by `causes`: a report has one line for each.
 //!
 //! Absent on purpose: other class loaders than the system's (`spark.jars`, Hive's isolated client), and any
 //! list of known exceptions.
