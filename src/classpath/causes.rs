@@ -86,11 +86,10 @@ pub(super) fn causes<'f>(
     universe: &Universe<'_>,
     findings: &'f [Finding],
     jars: &[&Jar],
-    removed: &[(&Jar, &Facts)],
+    removed: &Table,
     successors: &[Option<u32>],
     baseline: Option<&Baseline>,
 ) -> Causes<'f> {
-    let removed = removed_classes(removed);
     let mut found = Causes { by_cause: BTreeMap::new(), optional: BTreeSet::new() };
     let fresh: Vec<&Finding> =
         findings.iter().filter(|finding| baseline.is_none_or(|baseline| !baseline.has(universe, finding))).collect();
@@ -105,7 +104,7 @@ pub(super) fn causes<'f>(
         if follows || finding.guard == Guard::Strong {
             continue;
         }
-        match cause(universe, finding, jars, &removed) {
+        match cause(universe, finding, jars, removed) {
             Some(cause) => found.by_cause.entry(widen(cause, jars, successors)).or_default().push(finding),
             None if finding.kind.is_absence() => {
                 found.optional.insert(finding.target_name(universe));
@@ -135,7 +134,8 @@ fn widen(cause: Cause, jars: &[&Jar], successors: &[Option<u32>]) -> Cause {
     }
 }
 
-fn removed_classes(removed: &[(&Jar, &Facts)]) -> Table {
+/// The classes of the jars that are not there any more, each with the place of its jar among them.
+pub(super) fn removed_classes(removed: &[(&Jar, &Facts)]) -> Table {
     let mut classes = Table::default();
     for (jar, (_, facts)) in (0..).zip(removed) {
         for segment in &facts.segments {

@@ -85,8 +85,9 @@ pub(super) struct ClassFacts {
     pub(super) superclass: u32,
     /// Symbol of the nest host, or [`NONE`].
     pub(super) nest_host: u32,
-    /// Index of its entry in the jar's directory.
-    pub(super) entry: u32,
+    /// Place of its local header in the jar, and size of its bytes there.
+    pub(super) offset: u64,
+    pub(super) compressed: u32,
     /// CRC-32 and size: evidence of what it holds.
     pub(super) crc: u32,
     pub(super) size: u32,
@@ -112,6 +113,8 @@ pub(super) mod mark {
     pub(in crate::classpath) const SEALED: u16 = 2;
     /// scalac made it.
     pub(in crate::classpath) const SCALA: u16 = 4;
+    /// Its bytes are in the jar as they are.
+    pub(in crate::classpath) const STORED: u16 = 8;
 }
 
 impl ClassFacts {

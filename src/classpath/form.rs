@@ -110,10 +110,11 @@ fn put_span(out: &mut Vec<u8>, span: Span) {
 }
 
 /// Bytes of a class.
-const CLASS: usize = 6 * 4 + 4 * 2 + 7 * 8;
+const CLASS: usize = 8 + 6 * 4 + 4 * 2 + 7 * 8;
 
 fn put_class(out: &mut Vec<u8>, class: &ClassFacts) {
-    for word in [class.name, class.superclass, class.nest_host, class.entry, class.crc, class.size] {
+    out.extend(class.offset.to_le_bytes());
+    for word in [class.name, class.superclass, class.nest_host, class.compressed, class.crc, class.size] {
         out.extend(word.to_le_bytes());
     }
     for half in [class.flags, class.major, class.minor, class.marks] {
@@ -127,23 +128,24 @@ fn put_class(out: &mut Vec<u8>, class: &ClassFacts) {
 
 fn class_of(bytes: &[u8; CLASS]) -> ClassFacts {
     ClassFacts {
-        name: u32_of(bytes, 0),
-        superclass: u32_of(bytes, 4),
-        nest_host: u32_of(bytes, 8),
-        entry: u32_of(bytes, 12),
-        crc: u32_of(bytes, 16),
-        size: u32_of(bytes, 20),
-        flags: u16_of(bytes, 24),
-        major: u16_of(bytes, 26),
-        minor: u16_of(bytes, 28),
-        marks: u16_of(bytes, 30),
-        interfaces: span_of(bytes, 32),
-        permitted: span_of(bytes, 40),
-        nest_members: span_of(bytes, 48),
-        mentions: span_of(bytes, 56),
-        fields: span_of(bytes, 64),
-        methods: span_of(bytes, 72),
-        uses: span_of(bytes, 80),
+        offset: u64_of(bytes, 0),
+        name: u32_of(bytes, 8),
+        superclass: u32_of(bytes, 12),
+        nest_host: u32_of(bytes, 16),
+        compressed: u32_of(bytes, 20),
+        crc: u32_of(bytes, 24),
+        size: u32_of(bytes, 28),
+        flags: u16_of(bytes, 32),
+        major: u16_of(bytes, 34),
+        minor: u16_of(bytes, 36),
+        marks: u16_of(bytes, 38),
+        interfaces: span_of(bytes, 40),
+        permitted: span_of(bytes, 48),
+        nest_members: span_of(bytes, 56),
+        mentions: span_of(bytes, 64),
+        fields: span_of(bytes, 72),
+        methods: span_of(bytes, 80),
+        uses: span_of(bytes, 88),
     }
 }
 

@@ -8,6 +8,7 @@ use super::facts::{
     ClassFacts, Declared, Kind, MemberSymbol, Mention, NONE, Segment, Span, Symbol, Use, how, mark, op,
 };
 use super::id::{Id, Table, id, member, package};
+use super::zip::Entry;
 
 /// A segment in the making.
 #[derive(Default)]
@@ -17,11 +18,20 @@ pub(super) struct Gatherer {
     symbols: Table,
     /// Members by owner, number and kind.
     members: Table,
-    /// Descriptors by number, each with its place in `descriptor_lists`.
+    /// Descriptors by number, each with its place in `listed`.
     descriptors: Table,
-    descriptor_spans: Vec<Span>,
+    listed: Vec<Listed>,
     descriptor_symbols: Vec<u32>,
     scratch: Scratch,
+}
+
+/// A descriptor.
+struct Listed {
+    /// Of `descriptor_symbols`.
+    symbols: Span,
+    /// The class that mentioned it last, and how.
+    stamp: u32,
+    how: u16,
 }
 
 /// Vectors that are used again for every class; all but `places` by index of the constant.
@@ -30,6 +40,10 @@ struct Scratch {
     places: Vec<u32>,
     /// Number of each `Utf8`; 0 where it was not needed yet.
     ids: Vec<Id>,
+    /// Symbol of each `Class`; [`NONE`] where it was not needed yet.
+    symbols: Vec<u32>,
+    /// Index of each `Utf8` among the descriptors + 1; 0 where it was not needed yet.
+    descriptors: Vec<u32>,
     /// What instructions do with each constant.
     used: Vec<Used>,
     /// By symbol: place in the class's mentions + 1, where `stamp` is the class's.
@@ -48,9 +62,28 @@ struct Used {
 pub(super) struct Found<'a> {
     /// Internal name, as the entry has it.
     pub(super) name: &'a [u8],
-    pub(super) entry: u32,
-    pub(super) crc: u32,
+    /// Where a jar has it; none in the runtime.
+    pub(super) entry: Option<&'a Entry>,
     pub(super) bytes: &'a [u8],
+}
+
+impl Found<'_> {
+    /// The part of the facts that tells where it is.
+    fn place(&self) -> ClassFacts {
+        let entry = self.entry;
+        let small = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
+        ClassFacts {
+            offset: entry.map_or(0, |entry| entry.offset),
+            compressed: entry.map_or(0, |entry| small(entry.compressed)),
+            size: entry.map_or(0, |entry| small(entry.size)),
+            crc: entry.map_or(0, |entry| entry.crc),
+            ..ClassFacts::default()
+        }
+    }
+
+    fn stored(&self) -> u16 {
+        if self.entry.is_some_and(|entry| !entry.deflated) { mark::STORED } else { 0 }
+    }
 }
 
 /// Whether the code of a class is looked at: that of the Java runtime is taken to be sound.
@@ -77,13 +110,10 @@ impl Gatherer {
             name,
             superclass: NONE,
             nest_host: NONE,
-            entry: found.entry,
-            crc: found.crc,
-            size: u32::try_from(found.bytes.len()).unwrap_or(u32::MAX),
             major,
             minor,
-            marks: mark::MALFORMED,
-            ..ClassFacts::default()
+            marks: mark::MALFORMED | found.stored(),
+            ..found.place()
         });
     }
 
@@ -115,18 +145,20 @@ impl Gatherer {
     fn class(&mut self, found: &Found<'_>, class: &ClassFile<'_>, depth: Depth) {
         self.scratch.ids.clear();
         self.scratch.ids.resize(usize::from(class.pool.count()), 0);
+        self.scratch.symbols.clear();
+        self.scratch.symbols.resize(usize::from(class.pool.count()), NONE);
+        self.scratch.descriptors.clear();
+        self.scratch.descriptors.resize(usize::from(class.pool.count()), 0);
         self.scratch.stamp += 1;
         let mut facts = ClassFacts {
             name: self.symbol(found.name),
             superclass: self.class_symbol(class, class.superclass),
             nest_host: self.class_symbol(class, class.attributes.nest_host),
-            entry: found.entry,
-            crc: found.crc,
-            size: u32::try_from(found.bytes.len()).unwrap_or(u32::MAX),
             flags: class.flags,
             major: class.major,
             minor: class.minor,
-            ..ClassFacts::default()
+            marks: found.stored(),
+            ..found.place()
         };
         if class.attributes.scala {
             facts.marks |= mark::SCALA;
@@ -184,8 +216,15 @@ impl Gatherer {
 
     /// The symbol of a `Class` constant; that of an array is what it is made of.
     fn class_symbol(&mut self, class: &ClassFile<'_>, index: u16) -> u32 {
-        let name = class.pool.class_name(index).and_then(descriptor::element);
-        name.map_or(NONE, |name| self.symbol(name))
+        if let Some(&known) = self.scratch.symbols.get(usize::from(index)).filter(|known| **known != NONE) {
+            return known;
+        }
+        let Some(name) = class.pool.class_name(index).and_then(descriptor::element) else { return NONE };
+        let symbol = self.symbol(name);
+        if let Some(slot) = self.scratch.symbols.get_mut(usize::from(index)) {
+            *slot = symbol;
+        }
+        symbol
     }
 
     fn links(&mut self, class: &ClassFile<'_>, indices: impl Iterator<Item = u16>) -> Span {
@@ -238,7 +277,7 @@ impl Gatherer {
                 _ => op::PUTS,
             };
             for (at, opcode) in code.instructions() {
-                let (operation, mention) = effect(opcode);
+                let (operation, mention) = EFFECTS.get(usize::from(opcode)).copied().unwrap_or_default();
                 if operation == 0 && mention == 0 {
                     continue;
                 }
@@ -298,9 +337,10 @@ impl Gatherer {
     }
 
     fn owner(&mut self, class: &ClassFile<'_>, owner: u16, kind: Kind) -> (u32, Kind) {
-        match class.pool.class_name(owner) {
-            Some(name) if name.first() == Some(&b'[') => (self.symbol(b"java/lang/Object"), Kind::ArrayMethod),
-            name => (self.symbol(name.unwrap_or_default()), kind),
+        if class.pool.class_name(owner).is_some_and(|name| name.first() == Some(&b'[')) {
+            (self.symbol(b"java/lang/Object"), Kind::ArrayMethod)
+        } else {
+            (self.class_symbol(class, owner), kind)
         }
     }
 
@@ -388,8 +428,31 @@ impl Gatherer {
     }
 
     fn mention_descriptor(&mut self, class: &ClassFile<'_>, start: u32, descriptor: u16, mention: u16) {
+        let index = self.descriptor(class, descriptor);
+        let stamp = self.scratch.stamp;
+        let Some(known) = usize::try_from(index).ok().and_then(|index| self.listed.get_mut(index)) else { return };
+        // Most descriptors stand in a class many times.
+        if known.stamp == stamp && known.how & mention == mention {
+            return;
+        }
+        if known.stamp != stamp {
+            (known.stamp, known.how) = (stamp, 0);
+        }
+        known.how |= mention;
+        let span = known.symbols;
+        for at in span.start..span.end {
+            let symbol = usize::try_from(at).ok().and_then(|at| self.descriptor_symbols.get(at)).copied();
+            self.mention(start, symbol.unwrap_or(NONE), mention);
+        }
+    }
+
+    /// The place of a descriptor among those of the segment.
+    fn descriptor(&mut self, class: &ClassFile<'_>, descriptor: u16) -> u32 {
+        if let Some(known) = self.scratch.descriptors.get(usize::from(descriptor)).and_then(|i| i.checked_sub(1)) {
+            return known;
+        }
         let number = self.number(class, descriptor);
-        let next = count(&self.descriptor_spans);
+        let next = count(&self.listed);
         let index = self.descriptors.get_or_insert(number, next);
         if index == next {
             let from = count(&self.descriptor_symbols);
@@ -397,13 +460,13 @@ impl Gatherer {
                 let symbol = self.symbol(name);
                 self.descriptor_symbols.push(symbol);
             }
-            self.descriptor_spans.push(Span { start: from, end: count(&self.descriptor_symbols) });
+            let symbols = Span { start: from, end: count(&self.descriptor_symbols) };
+            self.listed.push(Listed { symbols, stamp: 0, how: 0 });
         }
-        let span = usize::try_from(index).ok().and_then(|i| self.descriptor_spans.get(i)).copied().unwrap_or_default();
-        for at in span.start..span.end {
-            let symbol = usize::try_from(at).ok().and_then(|at| self.descriptor_symbols.get(at)).copied();
-            self.mention(start, symbol.unwrap_or(NONE), mention);
+        if let Some(slot) = self.scratch.descriptors.get_mut(usize::from(descriptor)) {
+            *slot = index + 1;
         }
+        index
     }
 }
 
@@ -424,6 +487,17 @@ const fn effect(opcode: u8) -> (u16, u16) {
         _ => (0, 0),
     }
 }
+
+/// [`effect`] of every opcode.
+const EFFECTS: [(u16, u16); 256] = {
+    let mut effects = [(0, 0); 256];
+    let mut opcode: u8 = 0x12;
+    while opcode <= 0xc5 {
+        effects[opcode as usize] = effect(opcode);
+        opcode += 1;
+    }
+    effects
+};
 
 /// Method handles use their members as the instruction that they stand for (JVMS, table 5.4.3.5-A).
 fn handles(class: &ClassFile<'_>, used: &mut [Used]) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::outside::ReadAt;
 
-use super::facts::{Facts, JarFacts, Segment};
+use super::facts::{ClassFacts, Facts, JarFacts, Segment, mark};
 use super::gather::{Depth, Found, Gatherer};
 use super::manifest::{self, Manifest};
 use super::universe::{ClassNo, Universe};
@@ -136,7 +136,7 @@ impl<'a> Opened<'a> {
             let Some(entry) = self.entry(index) else { continue };
             let Some(name) = class_name(self.archive.name(entry), skip) else { continue };
             let read = window.contents(self.bytes, entry, buffer);
-            let found = Found { name, entry: index, crc: entry.crc, bytes: if read.is_ok() { buffer } else { &[] } };
+            let found = Found { name, entry: Some(entry), bytes: if read.is_ok() { buffer } else { &[] } };
             match read {
                 Ok(()) => gatherer.take(&found, Depth::Code),
                 Err(reason) => gatherer.refuse(&found, reason),
@@ -218,21 +218,18 @@ fn coordinate(text: &str) -> Option<String> {
 /// Reads single classes of a jar again.
 pub(super) struct Reader<'a> {
     bytes: &'a dyn ReadAt,
-    archive: Option<Archive>,
     window: Window,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a dyn ReadAt) -> Self {
-        Self { bytes, archive: None, window: Window::default() }
+        Self { bytes, window: Window::default() }
     }
 
-    /// The bytes of the class at an entry that facts name.
-    pub(super) fn class(&mut self, entry: u32, into: &mut Vec<u8>) -> bool {
-        let bytes = self.bytes;
-        let archive = self.archive.get_or_insert_with(|| Archive::open(bytes).unwrap_or_default());
-        let entry = usize::try_from(entry).ok().and_then(|i| archive.entries.get(i));
-        entry.is_some_and(|entry| self.window.contents(bytes, entry, into).is_ok())
+    /// The bytes of a class where facts say that they are.
+    pub(super) fn class(&mut self, class: &ClassFacts, into: &mut Vec<u8>) -> bool {
+        let entry = Entry::at(class.offset, class.compressed, class.size, !class.has(mark::STORED));
+        self.window.contents(self.bytes, &entry, into).is_ok()
     }
 }
 
@@ -251,6 +248,6 @@ impl<'a> Shelf<'a> {
         let (segment, facts) = universe.class(class)?;
         let reader = self.jars.get_mut(usize::try_from(segment.jar).ok()?)?;
         let mut bytes = Vec::new();
-        reader.class(facts.entry, &mut bytes).then_some(bytes)
+        reader.class(facts, &mut bytes).then_some(bytes)
     }
 }

@@ -152,7 +152,7 @@ impl Image<'_> {
                 name.push(b'/');
             }
             name.extend_from_slice(resource.base);
-            gatherer.take(&Found { name: &name, entry: u32::MAX, crc: 0, bytes }, Depth::Members);
+            gatherer.take(&Found { name: &name, entry: None, bytes }, Depth::Members);
         }
         Ok(gatherer.finish())
     }

@@ -5,10 +5,10 @@
 //! lib/modules ──jimage──▶ Runtime ─┴─universe─▶ link ──▶ [Finding] ──causes──▶ Report ──▶ [Problem]
 //! ```
 //!
-//! [`facts`] are what linking needs of a jar, and follow from its bytes alone; the caller may keep them. A
-//! [`Universe`](universe) says which class a name denotes; [`link`] loads and links every class and resolves
-//! every reference by the rules of the JVMS. What the untouched distribution has too is left out, and what
-//! is left is grouped by its cause: a report has one line for each.
+//! [`Facts`] are what linking needs of a jar, and follow from its bytes alone; the caller may keep them.
+//! `universe` says which class a name denotes; `link/` loads and links every class and resolves every
+//! reference by the rules of the JVMS. What the untouched distribution has too is left out, and what is left
+//! is grouped by `causes`: a report has one line for each.
 //!
 //! Absent on purpose: other class loaders than the system's (`spark.jars`, Hive's isolated client), and any
 //! list of known exceptions.
@@ -54,6 +54,8 @@ pub use modules::ModuleFlags;
 pub use settings::named_classes;
 
 use facts::mark;
+use id::Table;
+use link::changes::Changes;
 use link::load::{Loads, is_refused};
 use modules::BootLayer;
 use universe::{ABSENT, RUNTIME, Universe};
@@ -154,7 +156,7 @@ pub fn spark_flags(jars: &[Jar], facts: &[Facts]) -> ModuleFlags {
         let found = classes.filter(|(segment, c)| segment.symbol(c.name).is_some_and(|symbol| symbol.id == wanted));
         for (_, class) in found {
             let mut bytes = Vec::new();
-            if jar::Reader::new(jar.bytes.as_ref()).class(class.entry, &mut bytes)
+            if jar::Reader::new(jar.bytes.as_ref()).class(class, &mut bytes)
                 && let Ok(class) = class::ClassFile::parse(&bytes, Vec::new())
             {
                 let strings = (1..class.pool.count()).filter_map(|index| class.pool.string(index));
@@ -189,7 +191,9 @@ pub fn baseline(request: &Request<'_>) -> Baseline {
     let bytes: Vec<&dyn ReadAt> = of_stock.iter().map(|(jar, _)| jar.bytes.as_ref()).collect();
     let universe = Universe::new(&request.runtime.contents.segments, &layer, &facts, request.threads);
     let loads = request.loads(&universe, &facts);
-    Baseline::of(&universe, &link::link(&universe, &loads, &bytes, &|_| true, request.threads))
+    let nothing = Table::default();
+    let changes = Changes::of(&universe, &|_| true, &nothing, true);
+    Baseline::of(&universe, &link::link(&universe, &loads, &bytes, &changes, request.threads))
 }
 
 /// Verifies the class path. Without a baseline everything counts that does not link.
@@ -205,10 +209,14 @@ pub fn verify(request: &Request<'_>, baseline: Option<&Baseline>) -> Report {
     let roles: Vec<Role> = path.iter().map(|jar| jar.role).collect();
     let role = |at: u32| usize::try_from(at).ok().and_then(|at| roles.get(at)).copied();
     let is_stock = |jar: u32| role(jar) == Some(Role::Stock);
-    let findings = link::link(&universe, &loads, &bytes, &is_stock, request.threads);
     let gone: Vec<(&Jar, &Facts)> = request.of_jars(|role| role == Role::Removed).collect();
+    let removed = causes::removed_classes(&gone);
+    // What is as the distribution has it links as it does there.
+    let everything = baseline.is_none() || request.details;
+    let changes = Changes::of(&universe, &is_stock, &removed, everything);
+    let findings = link::link(&universe, &loads, &bytes, &changes, request.threads);
     let successors: Vec<Option<u32>> = gone.iter().map(|gone| identity::successor(gone, &on_path)).collect();
-    let causes = causes::causes(&universe, &findings, &path, &gone, &successors, baseline);
+    let causes = causes::causes(&universe, &findings, &path, &removed, &successors, baseline);
     let gone_jars: Vec<&Jar> = gone.iter().map(|(jar, _)| *jar).collect();
     let words = report::Words { universe: &universe, path: &path, facts: &facts, java: request.java };
     let mut problems: Vec<Problem> = on_path.iter().filter_map(|(jar, facts)| unreadable(jar, facts)).collect();

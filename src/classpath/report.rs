@@ -1,6 +1,6 @@
 //! Causes in words: one [`Problem`] each, with counts, call sites, the jar and a remedy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::Problem;
 use crate::problem::codes::classpath as code;
@@ -46,7 +46,8 @@ impl Words<'_, '_> {
         for (cause, findings) in &causes.by_cause {
             if let Cause::Between(a, b) = *cause {
                 // Where two copies of a class are to blame, their pair says so.
-                let of_pair = [(a, b), (b, a)].iter().any(|pair| pairs.get(pair).is_some_and(|p| p.sensitive > 0));
+                let told = |of: &(u32, u32)| [(a, b), (b, a)].contains(of) || a == b && [of.0, of.1].contains(&a);
+                let of_pair = pairs.iter().any(|(of, pair)| pair.sensitive > 0 && told(of));
                 if of_pair || self.of_one_release(a, b) {
                     continue;
                 }
@@ -158,7 +159,8 @@ impl Words<'_, '_> {
 
     fn remedy(&self, from: u32, to: u32) -> String {
         if from == to {
-            return "the jar was put together from versions that do not match; take another build of it".to_owned();
+            return "a sibling jar may have what it lacks: add that; else the jar was put together from versions that do not match, and another build of it will do"
+                .to_owned();
         }
         let from_name = self.library(from);
         if to == RUNTIME {
@@ -193,9 +195,45 @@ impl Words<'_, '_> {
         problem
     }
 
-    /// Problems of pairs of jars with the same classes.
+    /// Problems of pairs of jars with the same classes; a fat jar that meets many others is one.
     pub(super) fn duplicates(&self, pairs: &Pairs) -> Vec<Problem> {
-        pairs.iter().filter_map(|(&(first, second), pair)| self.pair(first, second, pair)).collect()
+        let is_stock = |number: u32| self.jar(number).is_some_and(|jar| jar.role == Role::Stock);
+        let mut by_jar: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
+        for (&(first, second), pair) in pairs {
+            if pair.differing > 0 && !(is_stock(first) && is_stock(second)) {
+                by_jar.entry(if is_stock(first) { second } else { first }).or_default().push((first, second));
+            }
+        }
+        let mut problems = Vec::new();
+        for (blamed, met) in by_jar {
+            match met.as_slice() {
+                [(first, second)] => {
+                    problems.extend(pairs.get(&(*first, *second)).and_then(|p| self.pair(*first, *second, p)));
+                }
+                many => problems.extend(self.fat(blamed, many, pairs)),
+            }
+        }
+        problems
+    }
+
+    /// A jar that has other copies of the classes of many.
+    fn fat(&self, blamed: u32, met: &[(u32, u32)], pairs: &Pairs) -> Option<Problem> {
+        let jar = self.jar(blamed)?;
+        let of: Vec<&Pair> = met.iter().filter_map(|pair| pairs.get(pair)).collect();
+        let others: Vec<String> = met.iter().map(|&(a, b)| self.jar_name(if a == blamed { b } else { a })).collect();
+        let sensitive: usize = of.iter().map(|pair| pair.sensitive).sum();
+        let differing: usize = of.iter().map(|pair| pair.differing).sum();
+        let code = if sensitive > 0 { code::ORDER_DECIDES } else { code::DUPLICATES };
+        let message =
+            format!("{} has {differing} classes that {} other jars have in another shape", jar.name, met.len());
+        let mut problem = jar.problem(code, message).note(format!("the other jars are {}", others.join(", ")));
+        if let Some((class, _, target)) = of.iter().find_map(|pair| pair.site.as_ref()) {
+            let from = dotted(&self.universe.name(*class));
+            let n = plural(sensitive, "reference links", "references link");
+            problem = problem.note(format!("{n} with one copy only: {from} with one of {target}, say"));
+        }
+        let problem = problem.note("which copy the JVM loads depends on the order of the directory");
+        Some(problem.help(format!("a build of {} without other libraries in it", jar.name)))
     }
 
     fn pair(&self, first: u32, second: u32, pair: &Pair) -> Option<Problem> {

@@ -94,7 +94,7 @@ fn owed(universe: &Universe<'_>, finding: &Finding, shelf: &mut Shelf<'_>) -> St
             (member(id(name), id(of)) == finding.id).then(|| member_name(&owner, name, of))
         })
     };
-    named().unwrap_or_else(|| format!("method for one of {owner}"))
+    named().unwrap_or_else(|| format!("method that {owner} asks for"))
 }
 
 /// Index of the constant that a finding is about, and its name where it is a member.

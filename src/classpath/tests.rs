@@ -153,7 +153,7 @@ fn raw(name: &str, role: Role, bytes: Vec<u8>) -> Jar {
 fn runtime() -> Runtime {
     let mut gatherer = gather::Gatherer::default();
     let object = class("java/lang/Object").extends("").bytes();
-    let found = gather::Found { name: b"java/lang/Object", entry: 0, crc: 0, bytes: &object };
+    let found = gather::Found { name: b"java/lang/Object", entry: None, bytes: &object };
     gatherer.take(&found, gather::Depth::Members);
     let base = modules::Module {
         name: "java.base".to_owned(),

@@ -7,7 +7,6 @@
 //! than deflate takes the whole jar away. CRCs and local names are not looked at; sizes are those
 //! of the directory.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use libdeflater::Decompressor;
@@ -15,6 +14,7 @@ use libdeflater::Decompressor;
 use crate::outside::ReadAt;
 
 use super::bytes::{le16, le32, le64};
+use super::id::{Table, id};
 
 /// Why the JVM does not open a jar, or does not read an entry.
 pub(super) type Reason = &'static str;
@@ -51,7 +51,14 @@ pub(super) struct Entry {
     pub(super) compressed: u64,
     /// Place of the local header.
     pub(super) offset: u64,
-    deflated: bool,
+    pub(super) deflated: bool,
+}
+
+impl Entry {
+    /// An entry whose name does not matter any more.
+    pub(super) fn at(offset: u64, compressed: u32, size: u32, deflated: bool) -> Self {
+        Self { name: 0..0, crc: 0, size: u64::from(size), compressed: u64::from(compressed), offset, deflated }
+    }
 }
 
 impl Archive {
@@ -78,24 +85,22 @@ impl Archive {
 
     /// Of several entries of one name the last stays. A trailing slash makes no other name.
     fn drop_hidden(&mut self) {
-        let mut last: BTreeMap<&[u8], usize> = BTreeMap::new();
-        let names: Vec<&[u8]> = self.entries.iter().map(|entry| self.name(entry)).collect();
-        let mut sorted = true;
-        for pair in names.windows(2) {
-            sorted &= matches!(pair, [a, b] if a < b);
-        }
-        if sorted {
-            return;
-        }
-        for (i, name) in names.iter().enumerate() {
-            last.insert(name.strip_suffix(b"/").unwrap_or(name), i);
-        }
-        if last.len() == names.len() {
-            return;
-        }
-        let mut kept: Vec<usize> = last.into_values().collect();
-        kept.sort_unstable();
-        self.entries = kept.into_iter().filter_map(|i| self.entries.get(i).cloned()).collect();
+        // Backwards, the first of a name is the last.
+        let mut seen = Table::with_room(self.entries.len());
+        let kept: Vec<bool> = self
+            .entries
+            .iter()
+            .rev()
+            .map(|entry| {
+                let name = self.name(entry);
+                let number = id(name.strip_suffix(b"/").unwrap_or(name));
+                let is_first = !seen.contains(number);
+                seen.get_or_insert(number, 0);
+                is_first
+            })
+            .collect();
+        let mut kept = kept.into_iter().rev();
+        self.entries.retain(|_| kept.next().unwrap_or(true));
     }
 }
 

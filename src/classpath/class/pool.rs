@@ -24,6 +24,31 @@ pub(in crate::classpath) mod tag {
     pub(in crate::classpath) const PACKAGE: u8 = 20;
 }
 
+/// Size in bytes after the tag, and the first major version, of each kind of constant.
+const SHAPES: [(u8, u16); 21] = {
+    let mut shapes = [(0, UNKNOWN); 21];
+    shapes[1] = (0, 0);
+    shapes[3] = (4, 0);
+    shapes[4] = (4, 0);
+    shapes[5] = (8, 0);
+    shapes[6] = (8, 0);
+    shapes[7] = (2, 0);
+    shapes[8] = (2, 0);
+    shapes[9] = (4, 0);
+    shapes[10] = (4, 0);
+    shapes[11] = (4, 0);
+    shapes[12] = (4, 0);
+    shapes[15] = (3, 51);
+    shapes[16] = (2, 51);
+    shapes[17] = (4, 55);
+    shapes[18] = (4, 51);
+    shapes[19] = (2, 53);
+    shapes[20] = (2, 53);
+    shapes
+};
+/// A version that no class has.
+const UNKNOWN: u16 = u16::MAX;
+
 /// The constants of a class file, read in place.
 pub(in crate::classpath) struct Pool<'a> {
     bytes: &'a [u8],
@@ -37,27 +62,24 @@ impl<'a> Pool<'a> {
     pub(super) fn parse(bytes: &'a [u8], cursor: &mut Cursor<'a>, major: u16, mut places: Vec<u32>) -> Result<Self> {
         let count = cursor.u2().ok_or(Malformed("is cut short"))?;
         places.clear();
+        places.reserve(usize::from(count));
         places.push(0);
         while places.len() < usize::from(count) {
             places.push(u32::try_from(cursor.at()).map_err(|_| Malformed("is too large"))?);
             let tag = cursor.u1().ok_or(Malformed("is cut short in its constants"))?;
-            let (size, since) = match tag {
-                tag::UTF8 => (usize::from(cursor.u2().ok_or(Malformed("is cut short in its constants"))?), 0),
-                tag::INTEGER | tag::FLOAT | tag::FIELD | tag::METHOD | tag::INTERFACE_METHOD | tag::NAME_AND_TYPE => {
-                    (4, 0)
-                }
-                tag::LONG | tag::DOUBLE => (8, 0),
-                tag::CLASS | tag::STRING => (2, 0),
-                tag::METHOD_HANDLE => (3, 51),
-                tag::METHOD_TYPE => (2, 51),
-                tag::DYNAMIC => (4, 55),
-                tag::INVOKE_DYNAMIC => (4, 51),
-                tag::MODULE | tag::PACKAGE => (2, 53),
-                _ => return Err(Malformed("has a constant of a kind that does not exist")),
-            };
+            let (size, since) = SHAPES.get(usize::from(tag)).copied().unwrap_or((0, UNKNOWN));
             if major < since {
-                return Err(Malformed("has a constant of a kind that its version does not know"));
+                let kind = if since == UNKNOWN {
+                    "has a constant of no kind"
+                } else {
+                    "has a constant that its version does not know"
+                };
+                return Err(Malformed(kind));
             }
+            let size = match tag {
+                tag::UTF8 => usize::from(cursor.u2().ok_or(Malformed("is cut short in its constants"))?),
+                _ => usize::from(size),
+            };
             let body = cursor.take(size).ok_or(Malformed("is cut short in its constants"))?;
             match tag {
                 tag::UTF8 if !is_modified_utf8(body) => return Err(Malformed("has a text that is no modified UTF-8")),
@@ -201,16 +223,11 @@ impl<'a> Pool<'a> {
 
 /// Modified UTF-8 (JVMS 4.4.7): no zero byte, none from 0xf0 on, and whole sequences.
 fn is_modified_utf8(bytes: &[u8]) -> bool {
-    let (blocks, _) = bytes.as_chunks::<8>();
-    let mut i = 0;
-    for block in blocks {
-        let word = u64::from_ne_bytes(*block);
-        // No byte is zero and none has its high bit set.
-        if word.wrapping_sub(0x0101_0101_0101_0101) & 0x8080_8080_8080_8080 != 0 || word & 0x8080_8080_8080_8080 != 0 {
-            break;
-        }
-        i += 8;
+    // Plain ASCII without zeros, which nearly all is, leaves every high bit clear.
+    if bytes.iter().fold(0, |seen, b| seen | b | b.wrapping_sub(1)) & 0x80 == 0 {
+        return true;
     }
+    let mut i = 0;
     let follows = |i: usize| bytes.get(i).is_some_and(|b| b & 0xc0 == 0x80);
     while let Some(&byte) = bytes.get(i) {
         i += match byte {

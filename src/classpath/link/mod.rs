@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 mod assign;
+pub(super) mod changes;
 mod frame;
 pub(super) mod load;
 pub(super) mod resolve;
@@ -16,21 +17,22 @@ use super::findings::{Finding, FindingKind, Guard};
 use super::universe::{ABSENT, ClassNo, Placed, RUNTIME, Universe};
 use super::work;
 use crate::outside::ReadAt;
+use changes::Changes;
 use load::{Fault, Loads};
 use resolve::Resolved;
 
-/// Links every class of the class path; `jars` are their bytes, and `is_stock` tells which jars the
-/// distribution has in this shape.
+/// Links every class that [`Changes`] touch; `jars` are the bytes of the class path.
 pub(super) fn link(
     universe: &Universe<'_>,
     loads: &Loads,
     jars: &[&dyn ReadAt],
-    is_stock: &(dyn Fn(u32) -> bool + Sync),
+    changes: &Changes<'_>,
     threads: usize,
 ) -> Vec<Finding> {
-    let segments: Vec<u32> = (0..u32::try_from(universe.segments.len()).unwrap_or(0)).collect();
+    let all = (0..).zip(&universe.segments).filter(|(_, segment)| segment.jar != RUNTIME && changes.touch(segment));
+    let segments: Vec<u32> = all.map(|(number, _)| number).collect();
     let references = work::all(&segments, threads, |&number| Linker::of(universe, loads, number)).into_iter().flatten();
-    references.chain(verification::findings(universe, loads, jars, is_stock, threads)).collect()
+    references.chain(verification::findings(universe, loads, jars, changes, &segments, threads)).collect()
 }
 
 /// Links the classes of one segment.

@@ -12,6 +12,7 @@ use super::super::jar::Reader;
 use super::super::universe::{ABSENT, ClassNo, DEEP, Placed, RUNTIME, Universe};
 use super::super::work;
 use super::assign::{Assign, Refused};
+use super::changes::Changes;
 use super::load::Loads;
 use super::selection;
 use super::verify::verify;
@@ -22,48 +23,27 @@ pub(in crate::classpath) fn findings(
     universe: &Universe<'_>,
     loads: &Loads,
     jars: &[&dyn ReadAt],
-    is_stock: &(dyn Fn(u32) -> bool + Sync),
+    changes: &Changes<'_>,
+    segments: &[u32],
     threads: usize,
 ) -> Vec<Finding> {
-    let changed = changed(universe, is_stock);
-    let segments: Vec<u32> = (0..u32::try_from(universe.segments.len()).unwrap_or(0)).collect();
-    let own: Vec<Finding> =
-        work::all(&segments, threads, |&number| of_segment(universe, loads, jars, &changed, number))
-            .into_iter()
-            .flatten()
-            .collect();
-    let above = below(universe, loads, &own);
-    let is_changed = |class: ClassNo| usize::try_from(class).ok().and_then(|at| changed.get(at)) == Some(&true);
-    let owing = selection::findings(universe, loads, jars, &is_changed);
+    let own = work::all(segments, threads, |&number| of_segment(universe, loads, jars, changes, number));
+    let own: Vec<Finding> = own.into_iter().flatten().collect();
+    let above = below(universe, loads, &own, segments);
+    let owing = selection::findings(universe, loads, jars, &|class| changes.is_changed(class));
     own.into_iter().chain(above).chain(owing).collect()
-}
-
-/// Whether each class, or one above it, is in a jar that is not the distribution's.
-fn changed(universe: &Universe<'_>, is_stock: &dyn Fn(u32) -> bool) -> Vec<bool> {
-    let mut state: Vec<Option<bool>> = vec![None; usize::try_from(universe.count()).unwrap_or(0)];
-    for class in 0..universe.count() {
-        let jar = universe.jar(class);
-        if jar != RUNTIME
-            && !is_stock(jar)
-            && let Some(slot) = usize::try_from(class).ok().and_then(|at| state.get_mut(at))
-        {
-            *slot = Some(false);
-        }
-    }
-    (0..universe.count()).map(|class| !all_above(universe, &mut state, class, 0)).collect()
 }
 
 fn of_segment(
     universe: &Universe<'_>,
     loads: &Loads,
     jars: &[&dyn ReadAt],
-    changed: &[bool],
+    changes: &Changes<'_>,
     number: u32,
 ) -> Vec<Finding> {
     let Some(segment) = universe.segment(number).filter(|segment| segment.jar != RUNTIME) else { return Vec::new() };
     let Some(bytes) = usize::try_from(segment.jar).ok().and_then(|jar| jars.get(jar)) else { return Vec::new() };
-    let is_changed = |class: ClassNo| usize::try_from(class).ok().and_then(|at| changed.get(at)) == Some(&true);
-    let odd = |class: &ClassNo| *class == ABSENT || !loads.is_loadable(*class) || is_changed(*class);
+    let odd = |class: &ClassNo| *class == ABSENT || !loads.is_loadable(*class) || changes.is_changed(*class);
     let odd: Vec<bool> = segment.denotes.iter().map(odd).collect();
     let is_odd = |symbol: u32| usize::try_from(symbol).ok().and_then(|at| odd.get(at)) == Some(&true);
     let mut reader = Reader::new(*bytes);
@@ -76,7 +56,7 @@ fn of_segment(
         if !facts.mentions.of(&segment.facts.mentions).iter().any(|mention| is_odd(mention.symbol)) {
             continue;
         }
-        if reader.class(facts.entry, &mut buffer)
+        if reader.class(facts, &mut buffer)
             && let Ok(parsed) = ClassFile::parse(&buffer, Vec::new())
             && let Some(refused) = verify(Assign { universe, loads }, &parsed, class)
         {
@@ -115,7 +95,10 @@ fn finding(
 }
 
 /// Classes that can be loaded, below one that cannot be linked.
-fn below(universe: &Universe<'_>, loads: &Loads, refused: &[Finding]) -> Vec<Finding> {
+fn below(universe: &Universe<'_>, loads: &Loads, refused: &[Finding], segments: &[u32]) -> Vec<Finding> {
+    if refused.is_empty() {
+        return Vec::new();
+    }
     let count = usize::try_from(universe.count()).unwrap_or(0);
     let mut state: Vec<Option<bool>> = vec![None; count];
     for finding in refused {
@@ -125,10 +108,8 @@ fn below(universe: &Universe<'_>, loads: &Loads, refused: &[Finding]) -> Vec<Fin
     }
     let own: Vec<Option<bool>> = state.clone();
     let mut found = Vec::new();
-    for (number, segment) in (0..).zip(&universe.segments) {
-        if segment.jar == RUNTIME {
-            continue;
-        }
+    for &number in segments {
+        let Some(segment) = universe.segment(number) else { continue };
         for (&class, facts) in segment.numbers.iter().zip(&segment.facts.classes) {
             if class == ABSENT || universe.is_hidden(class) || !loads.is_loadable(class) {
                 continue;
