@@ -7,7 +7,7 @@ use crate::problem::codes::matrix as code;
 
 use super::connectors::{artifact_of, expand, versions_of};
 use super::evaluate::findings;
-use super::facts::{Connector, ConnectorLine, facts};
+use super::facts::{Connector, ConnectorLine, facts, fill};
 use super::name::Kind;
 use super::question;
 use super::release::{Line, Release};
@@ -191,10 +191,10 @@ pub struct Moves {
     pub jars: Vec<(String, String, String)>,
     /// Connectors with their newest coordinates; empty where there is none.
     pub connectors: Vec<(String, String, String)>,
-    /// Rules that speak of the second alone.
-    pub new: Vec<&'static Rule>,
-    /// Rules that speak of the first alone.
-    pub gone: Vec<&'static Rule>,
+    /// Rules that speak of the second alone, each with its reason there.
+    pub new: Vec<(&'static Rule, String)>,
+    /// Rules that speak of the first alone, each with its reason there.
+    pub gone: Vec<(&'static Rule, String)>,
 }
 
 /// What moves from one PySpark to another.
@@ -232,8 +232,11 @@ pub fn moves(from: &str, to: &str) -> Result<Moves, Vec<String>> {
     };
     let connectors = facts().connectors.iter().map(|c| (c.id.clone(), connector(c, &from), connector(c, &to)));
     let differ = |(_, before, after): &(String, String, String)| before != after;
-    let speaking =
-        |of: &Row<'_>, other: &Row<'_>| rules().filter(|rule| speaks(rule, of) && !speaks(rule, other)).collect();
+    let speaking = |of: &Row<'_>, other: &Row<'_>| {
+        let rules = rules().filter(|rule| speaks(rule, of) && !speaks(rule, other));
+        let reason = |rule: &Rule| fill(&rule.reason, &|name| of.placeholder(&rule.subject, name));
+        rules.map(|rule| (rule, reason(rule).unwrap_or_else(|| rule.reason.clone()))).collect()
+    };
     Ok(Moves {
         axes: axes.into_iter().filter(differ).collect(),
         jars: jars.filter(differ).collect(),

@@ -96,7 +96,7 @@ fn the_best_stack_and_what_cannot_stand_together() {
     or PySpark  Java  Python  Debian  jars                        doubts
     4.2.1       21    3.13    trixie  delta-spark_4.2_2.13 4.4.1  none
     4.1.4       21    3.13    trixie  delta-spark_4.1_2.13 4.4.1  none
-    4.0.5       21    3.13    trixie  delta-spark_2.13 4.0.1      none
+    4.0.5       21    3.13    trixie  delta-spark_4.0_2.13 4.4.1  none
     3.5.9       21    3.13    trixie  delta-spark_2.12 3.3.3      1 degrades, 2 unsupported
     "#);
     let core = json(1, &["matrix", "solve", "spark=3.5.9", "java=25", "debian=trixie", "--json"]);

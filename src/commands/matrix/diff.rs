@@ -18,7 +18,7 @@ pub(super) fn diff(request: &MatrixDiff, world: &World) -> Result<(), Stop> {
         let rows = |all: &[Moved]| -> Value {
             all.iter().map(|(name, before, after)| json!({ "name": name, "from": before, "to": after })).collect()
         };
-        let rules = |all: &[&Rule]| all.iter().map(|rule| rule_json(rule)).collect::<Value>();
+        let rules = |all: &[(&Rule, String)]| all.iter().map(|(rule, _)| rule_json(rule)).collect::<Value>();
         say_json(&document(json!({
             "axes": rows(&moves.axes),
             "jars": rows(&moves.jars),
@@ -38,8 +38,8 @@ pub(super) fn diff(request: &MatrixDiff, world: &World) -> Result<(), Stop> {
         if !all.is_empty() {
             let _ = writeln!(text, "\n{head}");
         }
-        for rule in all {
-            let _ = writeln!(text, "  {} {}\n      {}", severity(rule, world), rule.id, rule.reason);
+        for (rule, reason) in all {
+            let _ = writeln!(text, "  {} {}\n      {}", severity(rule, world), rule.id, reason);
         }
     }
     if moves.axes.is_empty() {

@@ -1,5 +1,7 @@
 mod cells;
+mod derive;
 mod facts;
+mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
 
