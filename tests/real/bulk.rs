@@ -208,5 +208,10 @@ fn a_lock_names_the_line_that_breaks_the_class_path() {
             None,
         ),
     ];
-    insta::assert_snapshot!(found.join("\n---\n"), @"");
+    insta::assert_snapshot!(found.join("\n---\n"), @r"
+    error[does-not-link]: guava-31.1-jre.jar does not do for bonecp-0.8.0.RELEASE.jar and 3 more: it lacks 1 class and has 9 members in another shape or not at all
+    ---
+    error[class-too-new]: new-1.0.jar is compiled for Java 21, and the image has Java 17
+    ---
+    ");
 }
