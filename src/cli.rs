@@ -159,9 +159,6 @@ pub struct Classpath {
     /// As Java's --add-opens or --add-exports to ALL-UNNAMED; repeatable.
     #[arg(long, value_name = "MODULE/PACKAGE", env = "SPARKBAKE_ADD_OPENS")]
     pub add_opens: Vec<String>,
-    /// Say what a class, or a member written CLASS#MEMBER, denotes and who uses it.
-    #[arg(long, value_name = "NAME", env = "SPARKBAKE_EXPLAIN")]
-    pub explain: Option<String>,
     /// Print the report as JSON.
     #[arg(long, env = "SPARKBAKE_JSON")]
     pub json: bool,
