@@ -68,7 +68,10 @@ pub(super) fn resolve(profile: &Profile, own: &OwnFiles, world: &World) -> Resul
     artifacts.extend(jars);
     artifacts.sort_by_key(|artifact| artifact.coordinate.to_string());
     let coordinates: Vec<Coordinate> = artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
-    problems.extend(matrix::check(profile, &stack, &coordinates));
+    // The selection has said some of it already.
+    let more = matrix::check(profile, &stack, &coordinates);
+    let new: Vec<Problem> = more.into_iter().filter(|problem| !problems.contains(problem)).collect();
+    problems.extend(new);
     fetch(&artifacts, &registries, world)?;
     let releases = debian.releases.into_iter();
     let releases = releases.map(|r| LockedRelease { suite: r.suite, date: r.date, keys: r.keys }).collect();

@@ -179,8 +179,9 @@ fn locked(name: &str, maven: &str, file: Option<&Path>) -> String {
     }
     let ran = sparkbake_in(cache(), &dir, &["lock", "--color", "never"]);
     let said = String::from_utf8(ran.stderr).unwrap();
+    // What the matrix thinks of the versions is another test's affair.
     let first = said.lines().filter(|line| line.starts_with("error[") || line.starts_with("warning["));
-    first.collect::<Vec<_>>().join("\n")
+    first.filter(|line| !line.contains("[stack-")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
