@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::maven;
 use crate::net::{Registries, Sink};
 use crate::outside::{Index, Page, Registry};
+use crate::problem::plural;
 use crate::store::Partial;
 use crate::threads::all;
 use crate::ui::{Transfer, Ui};
@@ -38,8 +39,7 @@ pub fn fetch(artifacts: &[Artifact], registries: &Registries<'_>, locate: &Locat
         return Ok(());
     }
     let total = missing.iter().map(|artifact| artifact.size).sum();
-    let files = if missing.len() == 1 { "1 file".to_owned() } else { format!("{} files", missing.len()) };
-    ui.step("Fetching", format_args!("{files}, {}", megabytes(total)));
+    ui.step("Fetching", format_args!("{}, {}", plural(missing.len(), "file", "files"), megabytes(total)));
     let transfer = ui.transfer("Fetching", total);
     all(&missing, WIDTH, |artifact| one(artifact, registries, locate, &transfer))?;
     Ok(())

@@ -33,7 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
     // Edge.
     ("endpoints", &["environment", "error", "outside"]),
     ("engine", &["environment", "error"]),
-    ("fetch", &["artifact", "digest", "error", "maven", "net", "outside", "store", "threads", "ui"]),
+    ("fetch", &["artifact", "digest", "error", "maven", "net", "outside", "problem", "store", "threads", "ui"]),
     ("layout", &["digest", "error", "image"]),
     ("net", &["digest", "endpoints", "environment", "error", "outside", "store", "threads"]),
     ("project", &["digest", "error", "lock", "outside", "plan", "problem", "profile", "store", "tree"]),

@@ -44,7 +44,7 @@ mod tests;
 use crate::error::Error;
 use crate::outside::ReadAt;
 use crate::problem::codes::classpath as code;
-use crate::problem::{At, Problem};
+use crate::problem::{At, Problem, plural};
 use crate::profile::Located;
 
 pub use causes::Baseline;
@@ -306,7 +306,7 @@ fn malformed(universe: &Universe<'_>, at: u32, jar: &Jar) -> Option<Problem> {
         .collect();
     let (name, reason) = broken.first()?;
     let message =
-        format!("{} has {} that the JVM refuses", jar.name, report::plural(broken.len(), "class file", "class files"));
+        format!("{} has {} that the JVM refuses", jar.name, plural(broken.len(), "class file", "class files"));
     Some(jar.problem(code::MALFORMED, message).note(format!("ClassFormatError: {} {reason}", site::dotted(name))))
 }
 

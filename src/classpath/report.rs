@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::problem::Problem;
 use crate::problem::codes::classpath as code;
+use crate::problem::{Problem, plural};
 
 use super::causes::{Cause, Causes};
 use super::duplicates::{Pair, Pairs};
@@ -288,11 +288,6 @@ static NOBODY: std::sync::LazyLock<Jar> = std::sync::LazyLock::new(|| Jar {
     known_by: String::new(),
     bytes: Box::new(Vec::new()),
 });
-
-/// `1 class`, `2 classes`.
-pub(super) fn plural(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
 
 /// What a jar lacks: completes "which …".
 fn what(findings: &[&Finding], missing: &BTreeSet<String>) -> String {

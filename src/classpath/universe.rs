@@ -198,6 +198,23 @@ impl<'a> Universe<'a> {
     pub(super) fn chain(&self, class: ClassNo) -> impl Iterator<Item = ClassNo> + '_ {
         std::iter::successors(Some(class), |class| self.superclass(*class)).take(DEEP)
     }
+
+    /// The class, its superclasses and all their interfaces, each once and not more than [`DEEP`] of them.
+    pub(super) fn lineage(&self, class: ClassNo) -> impl Iterator<Item = ClassNo> + '_ {
+        let mut pending: Vec<ClassNo> = self.chain(class).collect();
+        let mut seen: Vec<ClassNo> = Vec::new();
+        std::iter::from_fn(move || {
+            while seen.len() <= DEEP {
+                let above = pending.pop()?;
+                if !seen.contains(&above) {
+                    seen.push(above);
+                    pending.extend(self.interfaces(above));
+                    return Some(above);
+                }
+            }
+            None
+        })
+    }
 }
 
 /// The deepest hierarchy that is followed; the JVM's own stack ends not far above.

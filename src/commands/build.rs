@@ -53,7 +53,6 @@ fn images_of(request: &Request, command: &cli::Build, world: &World) -> Result<(
         say_size(&name, &image, world);
         images.push(Named { name, tags, image });
     }
-    warnings.dedup();
     request.judge(warnings, false, world)?;
     Ok((lock.epoch, images))
 }

@@ -86,7 +86,6 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
         collect(Err(matrix::check(profile, stack, &coordinates).into()))?;
     }
     problems.extend(class_path);
-    problems.dedup();
     Ok(problems)
 }
 

@@ -2,8 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "reads the directories that the command line names")]
 
 use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -15,11 +14,12 @@ use crate::error::Error;
 use crate::lock::Lock;
 use crate::matrix::Stack;
 use crate::outside::{self, ReadAt};
-use crate::problem::{self, Level, Problem, SourceFile};
+use crate::problem::{self, Level, Problem, SourceFile, plural};
 use crate::profile::{Located, Profile};
 use crate::project::OwnFiles;
+use crate::store::Disk;
 use crate::threads;
-use crate::tree::Kind;
+use crate::tree::{ImagePath, Kind};
 
 use super::gather::{Gathered, gather, key, known_by};
 use super::resolve::fetch;
@@ -39,7 +39,7 @@ pub(super) fn of_profile(
     world: &World,
 ) -> Result<Report, Error> {
     let java = stack.java.parse().map_err(|_| Error::archive(&stack.java, "is no feature release of Java"))?;
-    let is_image = |path: &crate::tree::ImagePath| path.to_string().ends_with("/lib/modules");
+    let is_image = |path: &ImagePath| path.to_string().ends_with("/lib/modules");
     let image = gathered.contents.java.iter().find_map(|entry| match &entry.kind {
         Kind::File(source) if is_image(&entry.path) => Some(source),
         _ => None,
@@ -152,8 +152,8 @@ fn of_command(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
 fn of_jars(command: &cli::Classpath, java: &Path, world: &World) -> Result<(), Stop> {
     let place = |path: &Path| world.environment.cwd.join(path);
     let (image, release) = java_image(&place(java))?;
-    let file = Disk::open(&image)?;
-    let runtime = runtime(&image.display().to_string(), &file.known_by, &file, world)?;
+    let (file, known_by) = open(&image)?;
+    let runtime = runtime(&image.display().to_string(), &known_by, &file, world)?;
     let mut jars = Vec::new();
     let stock = match &command.baseline {
         Some(dir) => jar_files(&place(dir))?,
@@ -190,7 +190,7 @@ fn of_jars(command: &cli::Classpath, java: &Path, world: &World) -> Result<(), S
         details: command.all,
         threads: world.threads,
     };
-    let report = judge(&request, &file.known_by, world)?;
+    let report = judge(&request, &known_by, world)?;
     let source = SourceFile { name: "the class path".to_owned(), text: String::new() };
     let level = |level: Level| if command.deny.deny.is_some() && level == Level::Warn { Level::Deny } else { level };
     let weighed: Vec<(Level, Problem)> = report.problems.iter().map(|p| (level(p.code.level), p.clone())).collect();
@@ -223,19 +223,14 @@ fn show(
     if let Some(details) = &report.details {
         say(&details.to_string());
     }
-    let summary = format!("{}, {}: ", count(report.jars, "jar", "jars"), count(report.classes, "class", "classes"));
-    let found = if shown == 0 { "everything links".to_owned() } else { count(shown, "finding", "findings") };
+    let summary = format!("{}, {}: ", plural(report.jars, "jar", "jars"), plural(report.classes, "class", "classes"));
+    let found = if shown == 0 { "everything links".to_owned() } else { plural(shown, "finding", "findings") };
     let optional = match report.optional {
         0 => String::new(),
-        n => format!("; {} that only optional code names: nowhere (--all lists them)", count(n, "class", "classes")),
+        n => format!("; {} that only optional code names: nowhere (--all lists them)", plural(n, "class", "classes")),
     };
     say(&format!("{summary}{found}{optional}\n"));
     if shown == 0 { Ok(()) } else { Err(Stop::Problems) }
-}
-
-/// `1 jar`, `2 jars`.
-fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// The runtime's `lib/modules`, and its feature release.
@@ -269,34 +264,15 @@ fn jar_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
 
 fn jar(path: &Path, role: Role) -> Result<Jar, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let file = Disk::open(path)?;
-    Ok(Jar { name, via: String::new(), at: None, role, known_by: file.known_by.clone(), bytes: Box::new(file) })
+    let (file, known_by) = open(path)?;
+    Ok(Jar { name, via: String::new(), at: None, role, known_by, bytes: Box::new(file) })
 }
 
-/// A file that is open for reading.
-struct Disk {
-    file: File,
-    size: u64,
-    /// Device, inode, size and times: who changes a file changes them.
-    known_by: String,
-}
-
-impl Disk {
-    fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(Error::read(path))?;
-        let meta = file.metadata().map_err(Error::read(path))?;
-        let times = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()];
-        let known_by = format!("{} {} {} {times:?}", meta.dev(), meta.ino(), meta.len());
-        Ok(Self { file, size: meta.len(), known_by })
-    }
-}
-
-impl ReadAt for Disk {
-    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        FileExt::read_exact_at(&self.file, buf, offset)
-    }
-
-    fn size(&self) -> u64 {
-        self.size
-    }
+/// A file, and what its bytes are known by: device, inode, size and times, one of which changes with them.
+fn open(path: &Path) -> Result<(Disk, String), Error> {
+    let file = File::open(path).map_err(Error::read(path))?;
+    let meta = file.metadata().map_err(Error::read(path))?;
+    let times = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()];
+    let known_by = format!("{} {} {} {times:?}", meta.dev(), meta.ino(), meta.len());
+    Ok((Disk::new(file, path)?, known_by))
 }

@@ -68,10 +68,7 @@ pub(super) fn resolve(profile: &Profile, own: &OwnFiles, world: &World) -> Resul
     artifacts.extend(jars);
     artifacts.sort_by_key(|artifact| artifact.coordinate.to_string());
     let coordinates: Vec<Coordinate> = artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
-    // The selection has said some of it already.
-    let more = matrix::check(profile, &stack, &coordinates);
-    let new: Vec<Problem> = more.into_iter().filter(|problem| !problems.contains(problem)).collect();
-    problems.extend(new);
+    problems.extend(matrix::check(profile, &stack, &coordinates));
     fetch(&artifacts, &registries, world)?;
     let releases = debian.releases.into_iter();
     let releases = releases.map(|r| LockedRelease { suite: r.suite, date: r.date, keys: r.keys }).collect();

@@ -93,6 +93,12 @@ impl Problem {
     }
 }
 
+/// A number of things in words: `1 class`, `2 classes`.
+#[must_use]
+pub fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// A text that problems point into.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceFile {

@@ -4,7 +4,7 @@ use super::Lint;
 use crate::problem::codes::profile::UNUSED_LINT;
 use crate::problem::{Level, Problem};
 
-/// The problems with the levels that `[lints]` gives them, in the order of their places, those without
+/// The problems, each once, with the levels that `[lints]` gives them, in the order of their places, those without
 /// a place last; allowed ones are dropped. An entry that matches no problem is a problem itself.
 ///
 /// Of several entries that match a problem, the first that names it by `only` decides, else the first.
@@ -16,7 +16,13 @@ pub fn levels(problems: Vec<Problem>, lints: &[Lint], deny_warnings: bool) -> Ve
         let level = mark(&problem, lints, &mut used).unwrap_or(problem.code.level);
         (level, problem)
     };
-    let mut weighed: Vec<_> = problems.into_iter().map(&mut weigh).collect();
+    let mut weighed: Vec<(Level, Problem)> = Vec::new();
+    for problem in problems {
+        // Two stages may find the same: the matrix judges the profile, and then the artifacts.
+        if !weighed.iter().any(|(_, known)| *known == problem) {
+            weighed.push(weigh(problem));
+        }
+    }
     // An entry about unused entries is a policy: it may well find none.
     let unused = |index: usize, lint: &Lint| used.get(index) == Some(&false) && lint.code.value != UNUSED_LINT.name;
     let unused = lints.iter().enumerate().filter(|(index, lint)| unused(*index, lint)).map(|(_, lint)| lint);

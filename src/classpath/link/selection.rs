@@ -6,7 +6,7 @@ use super::super::facts::{Kind, NONE, op};
 use super::super::findings::{Finding, FindingKind, Guard};
 use super::super::id::{Id, Table, id as number, member};
 use super::super::jar::Shelf;
-use super::super::universe::{ABSENT, ClassNo, DEEP, RUNTIME, Universe};
+use super::super::universe::{ABSENT, ClassNo, RUNTIME, Universe};
 use super::load::Loads;
 use super::resolve::{Resolved, resolve};
 use crate::outside::ReadAt;
@@ -60,14 +60,7 @@ fn calls(universe: &Universe<'_>) -> Table {
 
 /// The first method that the class owes: what is wrong, who declares it, its number.
 fn owed(universe: &Universe<'_>, class: ClassNo, called: &Table) -> Option<(FindingKind, ClassNo, Id)> {
-    let mut pending: Vec<ClassNo> = universe.chain(class).collect();
-    let mut seen: Vec<ClassNo> = Vec::new();
-    while let Some(above) = pending.pop() {
-        if seen.contains(&above) || seen.len() > DEEP {
-            continue;
-        }
-        seen.push(above);
-        pending.extend(universe.interfaces(above));
+    for above in universe.lineage(class) {
         let Some((segment, facts)) = universe.class(above) else { continue };
         for method in facts.methods.of(&segment.facts.declared) {
             // Compilers do not ask for what is synthetic, as scalac's accessors are in Java sources.
@@ -98,19 +91,7 @@ fn is_bridged(universe: &Universe<'_>, shelf: &mut Shelf<'_>, class: ClassNo, of
     let Some((name, descriptor)) = wanted else { return false };
     let parameters = |of: &[u8]| of.iter().rposition(|b| *b == b')').and_then(|end| of.get(..end)).map(<[u8]>::to_vec);
     let same = |other: &[u8], of: &[u8]| other == name && of != descriptor && parameters(of) == parameters(&descriptor);
-    let mut pending: Vec<ClassNo> = universe.chain(class).collect();
-    let mut seen: Vec<ClassNo> = Vec::new();
-    while let Some(above) = pending.pop() {
-        if seen.contains(&above) || seen.len() > DEEP {
-            continue;
-        }
-        seen.push(above);
-        pending.extend(universe.interfaces(above));
-        if above != of && named(above, &same).is_some() {
-            return true;
-        }
-    }
-    false
+    universe.lineage(class).any(|above| above != of && named(above, &same).is_some())
 }
 
 fn judge(universe: &Universe<'_>, class: ClassNo, by_interface: bool, id: Id) -> Option<FindingKind> {
