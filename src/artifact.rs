@@ -61,6 +61,20 @@ impl Coordinate {
         }
     }
 
+    /// What it is a version of: `maven:group:artifact`, `pypi:name`, `deb:name:arch`.
+    #[must_use]
+    pub fn unversioned(&self) -> String {
+        match self {
+            Self::Maven { group, artifact, extension, classifier, .. } => {
+                let parts =
+                    [extension.as_str(), classifier.as_str()].into_iter().filter(|part| !matches!(*part, "" | "jar"));
+                parts.fold(format!("maven:{group}:{artifact}"), |text, part| format!("{text}:{part}"))
+            }
+            Self::Pypi { name, .. } => format!("pypi:{name}"),
+            Self::Debian { name, arch, .. } => format!("deb:{name}:{arch}"),
+        }
+    }
+
     /// The version in the ecosystem's own spelling.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -192,6 +206,18 @@ mod tests {
             "deb:libc6=1:2.36-9+deb12u14:amd64",
         ] {
             assert_eq!(text.parse::<Coordinate>().map(|c| c.to_string()).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn a_thing_is_the_same_in_every_version() {
+        for (text, expected) in [
+            ("maven:io.delta:delta-spark_2.12:3.3.2", "maven:io.delta:delta-spark_2.12"),
+            ("maven:org.example:native:jar:linux-x86_64:1.0", "maven:org.example:native:linux-x86_64"),
+            ("pypi:tzdata==2026.1", "pypi:tzdata"),
+            ("deb:tzdata=2026b-0:all", "deb:tzdata:all"),
+        ] {
+            assert_eq!(text.parse::<Coordinate>().unwrap().unversioned(), expected);
         }
     }
 

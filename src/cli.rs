@@ -1,8 +1,15 @@
 //! The command line: what was typed, nothing resolved.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::reference::Repository;
+
+mod matrix;
+
+pub use matrix::*;
 
 /// Turns a profile of pinned versions into a reproducible OCI image in which PySpark's Java gateway starts.
 #[derive(Debug, Parser)]
@@ -64,6 +71,16 @@ pub enum Command {
     Plan(Plan),
     /// Build the image.
     Build(Build),
+    /// Push an image of a layout or archive to a registry; a push that broke off goes on where it was.
+    Push(Push),
+    /// Build an image again from the lock that it carries, or a lockfile's layers, and compare.
+    Rebuild(Rebuild),
+    /// Show what differs between two images or two lockfiles, and what of it would have to be uploaded.
+    Diff(Diff),
+    /// Show what an image holds: stack, layers, baked settings and plan.
+    Inspect(Inspect),
+    /// Say why a container ended, from its log: cause, evidence, remedy.
+    Diagnose(Diagnose),
     /// Explain a problem, a rule of the matrix, or a combination such as 'spark=3.5 java=25'.
     Explain(Explain),
     /// Ask the compatibility matrix.
@@ -72,6 +89,8 @@ pub enum Command {
     Endpoints(Endpoints),
     /// The store of downloaded and built files.
     Cache(Cache),
+    /// Print the script that completes commands, axes and versions in a shell.
+    Completions(Completions),
 }
 
 /// `PROFILE…`.
@@ -107,6 +126,28 @@ pub struct Init {
     pub file: PathBuf,
 }
 
+/// `--inputs-from`.
+#[derive(Debug, Clone, Args)]
+pub struct InputsFrom {
+    /// Repository whose `push --inputs` has locked files: they are taken from there first.
+    #[arg(long, value_name = "REPOSITORY", env = "SPARKBAKE_INPUTS_FROM")]
+    pub inputs_from: Option<Repository>,
+}
+
+impl Command {
+    /// What `--inputs-from` names, and whether it is asked by plain http.
+    #[must_use]
+    pub fn inputs_from(&self) -> Option<(&Repository, bool)> {
+        let (inputs, plain_http) = match self {
+            Self::Lock(lock) => (&lock.inputs, lock.plain_http),
+            Self::Build(build) => (&build.inputs, build.registry.plain_http),
+            Self::Rebuild(rebuild) => (&rebuild.inputs, rebuild.plain_http),
+            _ => return None,
+        };
+        inputs.inputs_from.as_ref().map(|repository| (repository, plain_http))
+    }
+}
+
 /// `lock`.
 #[derive(Debug, Args)]
 pub struct Lock {
@@ -116,6 +157,12 @@ pub struct Lock {
     /// Write nothing; fail and name the input that went stale.
     #[arg(long, env = "SPARKBAKE_CHECK")]
     pub check: bool,
+    /// Where locked files are taken from first.
+    #[command(flatten)]
+    pub inputs: InputsFrom,
+    /// Speak http with the registry, without encryption. A registry on this machine needs no such leave.
+    #[arg(long, env = "SPARKBAKE_PLAIN_HTTP")]
+    pub plain_http: bool,
     /// As `--deny warnings`.
     #[command(flatten)]
     pub deny: Deny,
@@ -159,6 +206,9 @@ pub struct Classpath {
     /// As Java's --add-opens or --add-exports to ALL-UNNAMED; repeatable.
     #[arg(long, value_name = "MODULE/PACKAGE", env = "SPARKBAKE_ADD_OPENS")]
     pub add_opens: Vec<String>,
+    /// A class or a member: where it comes from, whether it links, and who names it.
+    #[arg(long, value_name = "CLASS|MEMBER", conflicts_with_all = ["all", "require"], env = "SPARKBAKE_EXPLAIN")]
+    pub explain: Option<String>,
     /// Print the report as JSON.
     #[arg(long, env = "SPARKBAKE_JSON")]
     pub json: bool,
@@ -210,6 +260,7 @@ pub struct SizeChoice {
 }
 
 /// `build`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Args)]
 pub struct Build {
     /// The profiles.
@@ -228,18 +279,120 @@ pub struct Build {
     /// Load the image into the local container engine.
     #[arg(long, env = "SPARKBAKE_LOAD")]
     pub load: bool,
-    /// Name that archives and `--load` give the image; repeatable [default: NAME:latest].
+    /// Push the image to the profile's `[image] repository`, and write nothing here unless -o is given.
+    #[arg(long, conflicts_with = "load", env = "SPARKBAKE_PUSH")]
+    pub push: bool,
+    /// Name that archives and `--load` give the image [default: NAME:latest], or tag that `--push` moves to it
+    /// [default: latest]; repeatable.
     #[arg(short, long, value_name = "TAG", env = "SPARKBAKE_TAG")]
     pub tag: Vec<String>,
+    /// The registry's side of a push.
+    #[command(flatten)]
+    pub registry: RegistryChoice,
+    /// Where locked files are taken from first.
+    #[command(flatten)]
+    pub inputs: InputsFrom,
     /// Media types of the documents.
     #[arg(long, value_enum, default_value = "oci", env = "SPARKBAKE_FORMAT")]
     pub format: Format,
     /// Write digests, sizes and layers as JSON to this file.
     #[arg(long, value_name = "FILE", env = "SPARKBAKE_METADATA_FILE")]
     pub metadata_file: Option<PathBuf>,
+    /// Say the same as JSON instead of the references; of a push, what became of every blob.
+    #[arg(long, env = "SPARKBAKE_JSON")]
+    pub json: bool,
     /// As `--deny warnings`.
     #[command(flatten)]
     pub deny: Deny,
+}
+
+/// What concerns a container registry.
+#[derive(Debug, Clone, Args)]
+pub struct RegistryChoice {
+    /// Repositories that may have layers of the image: they are taken from there; repeatable.
+    #[arg(long, value_name = "REPOSITORY", env = "SPARKBAKE_CACHE_FROM")]
+    pub cache_from: Vec<String>,
+    /// Speak http with the registry, without encryption. A registry on this machine needs no such leave.
+    #[arg(long, env = "SPARKBAKE_PLAIN_HTTP")]
+    pub plain_http: bool,
+}
+
+/// `push`.
+#[derive(Debug, Args)]
+pub struct Push {
+    /// oci:DIR, oci:DIR:NAME, oci:DIR@sha256:… or oci-archive:FILE.
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// HOST/NAME or HOST/NAME:TAG [default: the `[image] repository` of sparkbake.toml].
+    #[arg(value_name = "REF")]
+    pub reference: Option<String>,
+    /// Tag that moves to the image, beside the reference's own [default: latest]; repeatable.
+    #[arg(short, long, value_name = "TAG", env = "SPARKBAKE_TAG")]
+    pub tag: Vec<String>,
+    /// Repository that gets the locked files as well, as one tagged artifact: `build --inputs-from` takes them from
+    /// there, whatever becomes of the archives that they came from.
+    #[arg(long, value_name = "REPOSITORY", env = "SPARKBAKE_INPUTS")]
+    pub inputs: Option<String>,
+    /// The registry's side.
+    #[command(flatten)]
+    pub registry: RegistryChoice,
+    /// Print what became of every blob as JSON, instead of the reference.
+    #[arg(long, env = "SPARKBAKE_JSON")]
+    pub json: bool,
+}
+
+/// `rebuild`.
+#[derive(Debug, Args)]
+pub struct Rebuild {
+    /// An image as `inspect` takes it, a lockfile beside its profile, or the name of a built-in profile.
+    #[arg(value_name = "REF|LAYOUT|LOCK")]
+    pub image: String,
+    /// The profile that the image was made from, with its own files and copies, instead of what the image carries.
+    #[arg(long, value_name = "PROFILE", env = "SPARKBAKE_PROFILE")]
+    pub profile: Option<String>,
+    /// Where locked files are taken from first.
+    #[command(flatten)]
+    pub inputs: InputsFrom,
+    /// Speak http with the registry, without encryption. A registry on this machine needs no such leave.
+    #[arg(long, env = "SPARKBAKE_PLAIN_HTTP")]
+    pub plain_http: bool,
+    /// Print the comparison as JSON, every field of every path.
+    #[arg(long, env = "SPARKBAKE_JSON")]
+    pub json: bool,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// An image as `inspect` takes it, or a lockfile.
+    #[arg(value_name = "A")]
+    pub from: String,
+    /// The other one.
+    #[arg(value_name = "B")]
+    pub to: String,
+    /// Compare the files of images too: layers that differ are read.
+    #[arg(long, env = "SPARKBAKE_FILES")]
+    pub files: bool,
+    /// Speak http with the registry, without encryption. A registry on this machine needs no such leave.
+    #[arg(long, env = "SPARKBAKE_PLAIN_HTTP")]
+    pub plain_http: bool,
+    /// Print it as JSON.
+    #[arg(long, env = "SPARKBAKE_JSON")]
+    pub json: bool,
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// HOST/NAME:TAG, HOST/NAME@sha256:…, or oci:DIR, oci:DIR:NAME, oci-archive:FILE.
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// Speak http with the registry, without encryption. A registry on this machine needs no such leave.
+    #[arg(long, env = "SPARKBAKE_PLAIN_HTTP")]
+    pub plain_http: bool,
+    /// Print it as JSON, with every artifact.
+    #[arg(long, env = "SPARKBAKE_JSON")]
+    pub json: bool,
 }
 
 /// `--format`.
@@ -251,146 +404,29 @@ pub enum Format {
     Docker,
 }
 
+/// `diagnose`.
+#[derive(Debug, Args)]
+pub struct Diagnose {
+    /// The log, as the container wrote it or a collector kept it [default: standard input].
+    #[arg(value_name = "LOG")]
+    pub log: Option<String>,
+    /// The profile of the image, to name the line to change.
+    #[arg(long, value_name = "PROFILE", env = "SPARKBAKE_PROFILE")]
+    pub profile: Option<String>,
+    /// The container's exit code.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, env = "SPARKBAKE_EXITED")]
+    pub exited: Option<i32>,
+    /// Print the answer as JSON.
+    #[arg(long, env = "SPARKBAKE_JSON")]
+    pub json: bool,
+}
+
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
     /// Name of a problem or of a rule, or `key=value` words.
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// Print it as JSON.
-    #[arg(long, env = "SPARKBAKE_JSON")]
-    pub json: bool,
-}
-
-/// `matrix`.
-#[derive(Debug, Args)]
-pub struct Matrix {
-    /// The question.
-    #[command(subcommand)]
-    pub action: MatrixAction,
-}
-
-/// `matrix …`.
-#[derive(Debug, Subcommand)]
-pub enum MatrixAction {
-    /// Show the table, a row a Spark line.
-    Show(MatrixShow),
-    /// Say what every rule says of a combination: spark=3.5.9 java=21 pandas=3.0.0.
-    Check(MatrixWords),
-    /// Find the best stack within ranges: 'java=>=21' 'delta=*'.
-    Solve(MatrixWords),
-    /// Show the exact coordinates of connectors for a Spark, and what else they need.
-    Connectors(MatrixConnectors),
-    /// Show what moves from one PySpark to another, and what breaks.
-    Diff(MatrixDiff),
-    /// Show whose support has ended or ends soon.
-    Eol(MatrixEol),
-    /// Read what a PySpark carries from its source distribution.
-    Derive(MatrixDerive),
-}
-
-/// `matrix show`.
-#[derive(Debug, Args)]
-pub struct MatrixShow {
-    /// Only these releases of PySpark: 3.5, '>=4'.
-    #[arg(long, value_name = "RANGE")]
-    pub spark: Option<String>,
-    /// Only these Javas, and lines that start with one of them.
-    #[arg(long, value_name = "RANGE")]
-    pub java: Option<String>,
-    /// Only these Pythons, and lines that start with one of them.
-    #[arg(long, value_name = "RANGE")]
-    pub python: Option<String>,
-    /// Only lines of this Scala.
-    #[arg(long, value_name = "RANGE")]
-    pub scala: Option<String>,
-    /// Only lines with this Hadoop client.
-    #[arg(long, value_name = "RANGE")]
-    pub hadoop: Option<String>,
-    /// Only this suite, and lines that start on it.
-    #[arg(long, value_name = "RANGE")]
-    pub debian: Option<String>,
-    /// How it is written; markdown is the whole page with every rule.
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: TableFormat,
-    /// Print it as JSON.
-    #[arg(long, env = "SPARKBAKE_JSON")]
-    pub json: bool,
-}
-
-/// `matrix show --format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TableFormat {
-    /// For a terminal.
-    Text,
-    /// GitHub's Markdown.
-    Markdown,
-    /// RFC 4180.
-    Csv,
-}
-
-/// `matrix check` and `matrix solve`.
-#[derive(Debug, Args)]
-pub struct MatrixWords {
-    /// spark, java, python, scala, hadoop, debian, arch, uses; a Python package, a connector or group:artifact.
-    #[arg(value_name = "KEY=VALUE", required = true)]
-    pub words: Vec<String>,
-    /// Print the answer as JSON.
-    #[arg(long, env = "SPARKBAKE_JSON")]
-    pub json: bool,
-}
-
-/// `matrix connectors`.
-#[derive(Debug, Args)]
-pub struct MatrixConnectors {
-    /// Release or line of PySpark.
-    #[arg(long, value_name = "VERSION", env = "SPARKBAKE_SPARK")]
-    pub spark: String,
-    /// Java's feature release, where versions depend on it.
-    #[arg(long, value_name = "VERSION")]
-    pub java: Option<String>,
-    /// Version of the Hadoop client, where it is not Spark's own.
-    #[arg(long, value_name = "VERSION")]
-    pub hadoop: Option<String>,
-    /// One connector, at length.
-    #[arg(value_name = "NAME")]
-    pub name: Option<String>,
-    /// Print the answer as JSON.
-    #[arg(long, env = "SPARKBAKE_JSON")]
-    pub json: bool,
-}
-
-/// `matrix diff`.
-#[derive(Debug, Args)]
-pub struct MatrixDiff {
-    /// Release or line of PySpark.
-    #[arg(value_name = "FROM")]
-    pub from: String,
-    /// Release or line of PySpark.
-    #[arg(value_name = "TO")]
-    pub to: String,
-    /// Print the answer as JSON.
-    #[arg(long, env = "SPARKBAKE_JSON")]
-    pub json: bool,
-}
-
-/// `matrix eol`.
-#[derive(Debug, Args)]
-pub struct MatrixEol {
-    /// The day to look from, as 2027-01-31 [default: today].
-    #[arg(long, value_name = "DAY", env = "SPARKBAKE_ON")]
-    pub on: Option<String>,
-    /// Print the answer as JSON.
-    #[arg(long, env = "SPARKBAKE_JSON")]
-    pub json: bool,
-}
-
-/// `matrix derive`.
-#[derive(Debug, Args)]
-pub struct MatrixDerive {
-    /// Path of a source distribution, or a release of PySpark to fetch.
-    #[arg(value_name = "SDIST")]
-    pub sdist: String,
     /// Print it as JSON.
     #[arg(long, env = "SPARKBAKE_JSON")]
     pub json: bool,
@@ -414,6 +450,28 @@ pub enum EndpointsAction {
         /// Its root; `file:` URLs too.
         url: String,
     },
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell.
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Shell,
+    /// The words of a line, of which the last is to be completed: what the script asks.
+    #[arg(last = true, hide = true)]
+    pub words: Vec<OsString>,
+}
+
+/// A shell that can ask for completions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// 4.4 or newer.
+    Bash,
+    /// Z shell.
+    Zsh,
+    /// 3.0 or newer.
+    Fish,
 }
 
 /// `cache`.

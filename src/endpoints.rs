@@ -35,7 +35,8 @@ pub use ivy::maven_from_ivy;
 pub const REGISTRIES: [Registry; 4] = [Registry::Pypi, Registry::Maven, Registry::Debian, Registry::DebianSecurity];
 
 /// A text that is never printed.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {

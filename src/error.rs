@@ -20,6 +20,9 @@ pub enum Error {
     /// A server could not be reached, or the exchange broke off. The URL holds no secrets.
     #[error("cannot fetch {url}: {reason}")]
     Http { url: String, reason: String, transient: bool },
+    /// A container registry refused, or the exchange with it broke off; `what` was to be done.
+    #[error("{what}: {reason}")]
+    Exchange { what: String, reason: String, transient: bool },
     /// Bytes are not the promised ones.
     #[error("{what} is not what was promised: expected {expected}, got {got}")]
     Digest { what: String, expected: String, got: String },
@@ -73,7 +76,7 @@ impl Error {
     /// Whether the same command may succeed if it is run again.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Http { transient: true, .. })
+        matches!(self, Self::Http { transient: true, .. } | Self::Exchange { transient: true, .. })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::outside::{Index, Page, Registry};
 use crate::problem::plural;
 use crate::store::Partial;
 use crate::threads::all;
-use crate::ui::{Transfer, Ui};
+use crate::ui::{Transfer, Ui, size};
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +39,7 @@ pub fn fetch(artifacts: &[Artifact], registries: &Registries<'_>, locate: &Locat
         return Ok(());
     }
     let total = missing.iter().map(|artifact| artifact.size).sum();
-    ui.step("Fetching", format_args!("{}, {}", plural(missing.len(), "file", "files"), megabytes(total)));
+    ui.step("Fetching", format_args!("{}, {}", plural(missing.len(), "file", "files"), size(total)));
     let transfer = ui.transfer("Fetching", total);
     all(&missing, WIDTH, |artifact| one(artifact, registries, locate, &transfer))?;
     Ok(())
@@ -261,10 +261,4 @@ fn sum_of<H: sha2::Digest>(file: &Partial) -> Result<String, Error> {
     let mut hash = H::new();
     file.review(|bytes| hash.update(bytes))?;
     Ok(hex::encode(hash.finalize()))
-}
-
-/// Bytes for people, in decimal megabytes.
-#[must_use]
-pub fn megabytes(bytes: u64) -> String {
-    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }

@@ -20,6 +20,7 @@ pub mod environment;
 pub mod error;
 pub mod outside;
 pub mod problem;
+pub mod reference;
 pub mod tree;
 
 // Pure: no IO, no clock, no environment.
@@ -33,8 +34,11 @@ pub mod classpath;
 pub mod memory;
 pub mod spark;
 pub mod plan;
+pub mod base;
 pub mod layer;
 pub mod image;
+pub mod diagnose;
+pub mod app;
 
 // Edge: the network, the disk, the terminal.
 pub mod endpoints;
@@ -42,6 +46,7 @@ pub mod net;
 pub mod store;
 pub mod fetch;
 pub mod layout;
+pub mod registry;
 pub mod project;
 pub mod ui;
 pub mod threads;

@@ -13,12 +13,12 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use reqwest::StatusCode;
-use reqwest::blocking::{Client, Response};
+use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::header::{self, HeaderMap};
+use reqwest::{Method, StatusCode};
 use url::Url;
 
-use crate::endpoints::Credentials;
+use crate::endpoints::{Credentials, Secret};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::store::{Partial, Validators};
@@ -63,13 +63,22 @@ pub struct Request<'a> {
     /// Where, without user name and password.
     pub url: Url,
     /// For the host of `url` alone.
-    pub credentials: Option<&'a Credentials>,
+    pub authorization: Option<Authorization<'a>>,
     /// Media types to prefer.
     pub accept: Option<&'static str>,
     /// Answer with the body only if it is another than this one.
     pub unless: Option<&'a Validators>,
     /// More bytes than so many are an error.
     pub limit: u64,
+}
+
+/// What proves who we are.
+#[derive(Debug, Clone, Copy)]
+pub enum Authorization<'a> {
+    /// A user and a password.
+    Basic(&'a Credentials),
+    /// The header's whole value.
+    Value(&'a Secret),
 }
 
 /// What came back.
@@ -170,6 +179,12 @@ impl Net {
             .build()
             .map_err(|e| Error::Program { program: "HTTP client".into(), reason: chain(&e) })?;
         Ok(Self { client, netrc: Netrc::read(environment)?, pause: Duration::from_millis(500) })
+    }
+
+    /// One request of any method, to go with what only its protocol knows: no other try, no redirect
+    /// followed, no credentials but those of its headers.
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
     }
 
     /// Asks, and puts the body behind what is already in `sink`: a sink that is not empty holds the
@@ -273,13 +288,15 @@ impl Net {
             ask = ask.header(header::ACCEPT, accept);
         }
         let known = if url.origin() == request.url.origin() {
-            request.credentials.or_else(|| self.netrc.find(url))
+            request.authorization.or_else(|| self.netrc.find(url).map(Authorization::Basic))
         } else {
-            self.netrc.own(url)
+            self.netrc.own(url).map(Authorization::Basic)
         };
-        if let Some(known) = known {
-            ask = ask.basic_auth(&known.user, Some(known.password.reveal()));
-        }
+        ask = match known {
+            Some(Authorization::Basic(login)) => ask.basic_auth(&login.user, Some(login.password.reveal())),
+            Some(Authorization::Value(value)) => ask.header(header::AUTHORIZATION, value.reveal()),
+            None => ask,
+        };
         if start > 0 {
             ask = ask.header(header::RANGE, format!("bytes={start}-"));
             if let Some(same) = same {
@@ -375,13 +392,25 @@ fn continues(headers: &HeaderMap, start: u64) -> bool {
     first == Some(start)
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+/// How long the server asks to wait (RFC 9110, section 10.2.3): seconds, or a time, which is measured
+/// against the server's own clock.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let wait = text(header::RETRY_AFTER)?;
+    let time = |text: &str| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+    let seconds = if let Ok(seconds) = wait.parse::<u64>() {
+        seconds
+    } else {
+        let from = time(text(header::DATE)?)?;
+        u64::try_from(time(wait)?.as_second() - from.as_second()).unwrap_or(0)
+    };
     (seconds <= LONGEST_WAIT).then(|| Duration::from_secs(seconds))
 }
 
 /// Between half of `pause` and all of it, so that many clients do not come back at once.
-fn jittered(pause: Duration) -> Duration {
+#[must_use]
+pub fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish() % 512;
     pause / 2 + pause / 2 * u32::try_from(random).unwrap_or(0) / 512
 }
@@ -397,7 +426,8 @@ pub fn shown(url: &Url) -> String {
 }
 
 /// An error with its reasons; the URL that reqwest prints is left out, as it may hold secrets.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
@@ -19,8 +19,10 @@ use crate::problem::{Problem, SourceFile, codes};
 use crate::profile::{Located, Profile};
 use crate::store::Store;
 
+mod code;
 mod copies;
 
+pub use code::{Code, code};
 pub use copies::{Copied, copies};
 
 /// Profiles that come with the tool: name, profile, lockfile.
@@ -179,6 +181,15 @@ fn unreadable(path: &Located<String>, error: &Error) -> Problem {
         .help("paths are relative to the profile's own directory")
 }
 
+/// A text file.
+///
+/// # Errors
+/// [`Error::Read`]; [`Error::Archive`] where it is larger than `limit` bytes or no UTF-8.
+pub fn text(path: &Path, limit: u64) -> Result<String, Error> {
+    let bytes = read_bounded(path, limit)?;
+    String::from_utf8(bytes).map_err(|_| Error::archive(path.display().to_string(), "is not UTF-8"))
+}
+
 fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(Error::read(path))?;
@@ -187,6 +198,21 @@ fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
         return Err(Error::archive(path.display().to_string(), format!("is larger than {limit} bytes")));
     }
     Ok(bytes)
+}
+
+/// The end of a file, and whether it is the whole of it.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn tail(path: &Path, limit: u64) -> Result<(Vec<u8>, bool), Error> {
+    let mut file = File::open(path).map_err(Error::read(path))?;
+    let size = file.metadata().map_err(Error::read(path))?.len();
+    if size > limit {
+        file.seek(SeekFrom::Start(size - limit)).map_err(Error::read(path))?;
+    }
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(Error::read(path))?;
+    Ok((bytes, size <= limit))
 }
 
 /// Puts bytes at a path as a whole; a file that is replaced keeps its permissions' ordinary form.
@@ -239,4 +265,19 @@ pub fn read_all(from: &dyn ReadAt, what: &str, limit: u64) -> Result<Vec<u8>, Er
     let mut bytes = vec![0; usize::try_from(from.size()).unwrap_or(usize::MAX)];
     from.read_exact_at(&mut bytes, 0).map_err(Error::read(what))?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_file_that_is_too_long_the_end_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        fs::write(&path, "first\nlast\n").unwrap();
+        assert_eq!(tail(&path, 100).unwrap(), (b"first\nlast\n".to_vec(), true));
+        assert_eq!(tail(&path, 5).unwrap(), (b"last\n".to_vec(), false));
+        assert!(tail(&directory.path().join("none"), 5).is_err());
+    }
 }

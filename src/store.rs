@@ -50,6 +50,8 @@ const CHUNK: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Whether nothing that was made before is believed.
+    anew: bool,
     /// Blobs whose bytes this process has hashed.
     verified: Mutex<BTreeSet<Digest>>,
     /// The spool of each archive that this process unpacked or found unpacked.
@@ -81,9 +83,16 @@ impl Store {
             let reason = io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user");
             return Err(Error::Write { path: root, source: reason });
         }
-        let store = Self { root, verified: Mutex::default(), spools: Mutex::default() };
+        let store = Self { root, anew: false, verified: Mutex::default(), spools: Mutex::default() };
         store.clean(now);
         Ok(store)
+    }
+
+    /// The same store for somebody who makes everything again: no memoised result is read, so that archives are
+    /// unpacked and layers rendered anew. Downloads stay; their bytes are checked as always.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self { anew: true, ..self }
     }
 
     /// The directory.
@@ -117,6 +126,15 @@ impl Store {
             Err(Error::Digest { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// A blob for somebody who checks its bytes: they are not looked at here.
+    ///
+    /// # Errors
+    /// [`Error::Read`] where it cannot be opened.
+    pub fn open_unchecked(&self, digest: &Digest) -> Result<Disk, Error> {
+        let path = self.path(digest);
+        Disk::new(open_plain(&path)?.ok_or_else(|| missing(&path))?, &path)
     }
 
     /// Keeps what `write` writes: its digest, its size in bytes, and what `write` returned.
@@ -170,6 +188,9 @@ impl Store {
     /// # Errors
     /// [`Error::Read`] where it is there and cannot be read.
     pub fn record<T: DeserializeOwned>(&self, kind: &str, key: &Digest) -> Result<Option<T>, Error> {
+        if self.anew {
+            return Ok(None);
+        }
         Ok(read_plain(&self.record_path(kind, key))?.and_then(|text| serde_json::from_slice(&text).ok()))
     }
 
@@ -178,7 +199,7 @@ impl Store {
     /// # Errors
     /// As [`Store::record`].
     pub fn bytes(&self, kind: &str, key: &Digest) -> Result<Option<Vec<u8>>, Error> {
-        read_plain(&self.record_path(kind, key).with_extension("bin"))
+        if self.anew { Ok(None) } else { read_plain(&self.record_path(kind, key).with_extension("bin")) }
     }
 
     /// Memoises it.

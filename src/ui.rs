@@ -4,8 +4,8 @@
 //! [`Ui`], which several threads share, because a line written behind a bar's back breaks the bar.
 
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -196,9 +196,47 @@ impl Transfer {
         self.bar.dec(by);
     }
 
+    /// Counts one part of the transfer, wherever that goes on.
+    #[must_use]
+    pub fn counter(&self) -> Counter {
+        Counter { bar: self.bar.clone(), counted: Arc::default() }
+    }
+
     /// What is going on now.
     pub fn doing(&self, what: &str) {
         self.bar.set_message(what.to_owned());
+    }
+}
+
+/// One part of a [`Transfer`], which may have to be done again.
+#[derive(Debug, Clone)]
+pub struct Counter {
+    bar: ProgressBar,
+    counted: Arc<AtomicU64>,
+}
+
+impl Counter {
+    /// So many more are done.
+    pub fn advance(&self, by: u64) {
+        self.counted.fetch_add(by, Ordering::Relaxed);
+        self.bar.inc(by);
+    }
+
+    /// Whether somebody sees the bar move.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        !self.bar.is_hidden()
+    }
+
+    /// How much of the part is done.
+    #[must_use]
+    pub fn counted(&self) -> u64 {
+        self.counted.load(Ordering::Relaxed)
+    }
+
+    /// The whole part is to be done again.
+    pub fn take_back(&self) {
+        self.bar.dec(self.counted.swap(0, Ordering::Relaxed));
     }
 }
 
@@ -208,9 +246,26 @@ impl Drop for Transfer {
     }
 }
 
+/// Bytes for people, in decimal units.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{} KB", bytes.div_ceil(1_000)),
+        1_000_000..1_000_000_000 => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+        _ => format!("{}.{:02} GB", bytes / 1_000_000_000, bytes % 1_000_000_000 / 10_000_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_the_unit_that_people_would_say() {
+        let said = [0, 999, 1_000, 1_001, 999_999, 1_000_000, 427_251_000, 1_070_000_000].map(size);
+        assert_eq!(said, ["0 bytes", "999 bytes", "1 KB", "2 KB", "1000 KB", "1.0 MB", "427.2 MB", "1.07 GB"]);
+    }
 
     #[test]
     fn verbs_stand_right_aligned_and_colour_is_a_choice() {

@@ -8,7 +8,7 @@ use super::findings::{Finding, FindingKind, Guard};
 use super::id::{Id, Table, member};
 use super::link::load::FaultKind;
 use super::scala;
-use super::universe::{ABSENT, RUNTIME, Universe};
+use super::universe::{ABSENT, ClassNo, RUNTIME, Universe};
 use super::{Jar, Role};
 
 /// Who is to blame for a group of findings; jars by their places in the request.
@@ -43,20 +43,25 @@ impl Baseline {
         Self(bytes.as_chunks::<8>().0.iter().map(|key| u64::from_le_bytes(*key)).collect())
     }
 
-    pub(super) fn of(universe: &Universe<'_>, findings: &[Finding]) -> Self {
-        let mut keys: Vec<Id> = findings.iter().map(|finding| key(universe, finding)).collect();
+    /// The numbers of findings, and others that were made as [`super::id::id`] makes them.
+    pub(super) fn of(universe: &Universe<'_>, findings: &[Finding], others: impl Iterator<Item = Id>) -> Self {
+        let mut keys: Vec<Id> = findings.iter().map(|finding| key(universe, finding)).chain(others).collect();
         keys.sort_unstable();
         keys.dedup();
         Self(keys)
     }
 
     pub(super) fn has(&self, universe: &Universe<'_>, finding: &Finding) -> bool {
-        self.0.binary_search(&key(universe, finding)).is_ok()
+        self.has_key(key(universe, finding))
+    }
+
+    pub(super) fn has_key(&self, key: Id) -> bool {
+        self.0.binary_search(&key).is_ok()
     }
 }
 
 /// A number that the same finding has on every class path.
-fn key(universe: &Universe<'_>, finding: &Finding) -> Id {
+pub(super) fn key(universe: &Universe<'_>, finding: &Finding) -> Id {
     let segment = universe.segment(finding.segment);
     let of_member = usize::try_from(finding.member).ok();
     let of_member = segment.zip(of_member).and_then(|(segment, at)| segment.facts.members.get(at)).map_or(0, |m| m.id);
@@ -81,6 +86,19 @@ pub(super) struct Causes<'f> {
     pub(super) optional: BTreeSet<String>,
 }
 
+impl Causes<'_> {
+    /// Whether a cause is about a fault of that class.
+    pub(super) fn tell(&self, class: ClassNo) -> bool {
+        self.by_cause.values().flatten().any(|finding| finding.source == class)
+    }
+
+    /// Whether a cause is that a jar of the distribution is gone, or what came for it.
+    pub(super) fn tell_removed(&self, jar: u32, successors: &[Option<u32>]) -> bool {
+        let successor = usize::try_from(jar).ok().and_then(|at| successors.get(at)).copied().flatten();
+        self.by_cause.contains_key(&successor.map_or(Cause::Removed(jar), Cause::Changed))
+    }
+}
+
 /// Groups what is new against the baseline.
 pub(super) fn causes<'f>(
     universe: &Universe<'_>,
@@ -94,14 +112,8 @@ pub(super) fn causes<'f>(
     let fresh: Vec<&Finding> =
         findings.iter().filter(|finding| baseline.is_none_or(|baseline| !baseline.has(universe, finding))).collect();
     for finding in &fresh {
-        // Consequences are told by their cause; what a handler expects is no fault.
-        let follows = match finding.kind {
-            FindingKind::UnloadableClass | FindingKind::LinkAbove => true,
-            FindingKind::Verify => finding.found != ABSENT,
-            FindingKind::Load(_) => finding.found != finding.source,
-            _ => false,
-        };
-        if follows || finding.guard == Guard::Strong {
+        // What a handler expects is no fault.
+        if is_consequence(finding) || finding.guard == Guard::Strong {
             continue;
         }
         match cause(universe, finding, jars, removed) {
@@ -115,6 +127,16 @@ pub(super) fn causes<'f>(
     }
     absorb_scala(universe, &mut found);
     found
+}
+
+/// Whether another finding tells the cause.
+pub(super) fn is_consequence(finding: &Finding) -> bool {
+    match finding.kind {
+        FindingKind::UnloadableClass | FindingKind::LinkAbove => true,
+        FindingKind::Verify => finding.found != ABSENT,
+        FindingKind::Load(_) => finding.found != finding.source,
+        _ => false,
+    }
 }
 
 /// What one jar that came breaks of the distribution is one cause.
@@ -153,7 +175,9 @@ fn cause(universe: &Universe<'_>, finding: &Finding, jars: &[&Jar], removed: &Ta
     let source = universe.jar(finding.source);
     if !finding.kind.is_absence() {
         let target = match finding.kind {
-            FindingKind::Load(FaultKind::Malformed | FaultKind::TooNew | FaultKind::BadManifest) => return None,
+            FindingKind::Load(
+                FaultKind::Malformed | FaultKind::TooNew | FaultKind::BadManifest | FaultKind::BadSignature,
+            ) => return None,
             FindingKind::Load(_) => {
                 let (segment, _) = universe.class(finding.found)?;
                 segment.denoted(finding.target).map_or(source, |other| universe.jar(other))

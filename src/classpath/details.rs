@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::causes::Baseline;
+use super::facts::Facts;
 use super::findings::{Finding, FindingKind, Guard};
 use super::jar::Shelf;
 use super::report::phrase;
@@ -22,6 +23,20 @@ pub struct Details {
     pub unlinkable: Vec<Refusal>,
     /// References that fail when they are used, in the order of the jars.
     pub references: Vec<Reference>,
+    /// What the manifests' `Class-Path` names.
+    pub class_path: Vec<Named>,
+}
+
+/// A file that a jar's manifest names.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Named {
+    /// File name of the jar.
+    pub jar: String,
+    /// Path of the file, from the jar's directory.
+    pub names: String,
+    /// Whether a jar of that name is on the class path. Java passes over the others in silence.
+    pub found: bool,
 }
 
 /// A class that the JVM refuses.
@@ -67,6 +82,8 @@ pub(super) fn details(
     universe: &Universe<'_>,
     findings: &[Finding],
     path: &[&Jar],
+    facts: &[&Facts],
+    java: u32,
     baseline: Option<&Baseline>,
 ) -> Details {
     let mut details = Details::default();
@@ -101,6 +118,13 @@ pub(super) fn details(
                 details.references.push(Reference { from, jar, to, error, text, guard, baseline: in_baseline });
             }
         }
+    }
+    for (jar, facts) in path.iter().zip(facts) {
+        let named = |names: String| {
+            let found = path.iter().any(|other| names.rsplit('/').next() == Some(&other.name));
+            Named { jar: jar.name.clone(), names, found }
+        };
+        details.class_path.extend(facts.brings(java).into_iter().map(named));
     }
     details.unloadable.extend(hidden(universe, path));
     details.unloadable.sort_by(|a, b| a.class.cmp(&b.class));

@@ -9,7 +9,7 @@ use super::class::flag;
 use super::id::Id;
 
 /// Raised with every change of what facts hold or mean.
-pub const FACTS_VERSION: u32 = 1;
+pub const FACTS_VERSION: u32 = 2;
 
 /// The facts of a jar, or of a Java runtime.
 #[derive(Debug, Default)]
@@ -25,9 +25,17 @@ pub(super) struct JarFacts {
     pub(super) unreadable: Option<String>,
     /// Why no class of it can be loaded.
     pub(super) bad_manifest: Option<String>,
+    /// Why no class of it can be loaded although the manifest is sound: its signature.
+    pub(super) bad_signature: Option<String>,
+    /// Whether a signature that counts covers it.
+    pub(super) signed: bool,
+    /// Packages (`a/b/`) and whether they are sealed; the empty name is that of all others.
+    pub(super) sealed: Vec<(String, bool)>,
+    /// `META-INF/INDEX.LIST`: jars, and what is in each.
+    pub(super) index: Vec<(String, Vec<String>)>,
     /// `Class-Path` of the manifest.
     pub(super) class_path: Vec<String>,
-    /// `META-INF/services/NAME` with the lines of providers.
+    /// `META-INF/services/NAME` with its lines, comments left out.
     pub(super) services: Vec<(String, Vec<String>)>,
     /// Who the jar is: `group:artifact:version` of each `pom.properties`.
     pub(super) poms: Vec<String>,

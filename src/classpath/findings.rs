@@ -3,7 +3,7 @@
 
 use super::facts::NONE;
 use super::id::Id;
-use super::link::load::FaultKind;
+use super::link::load::{Fault, FaultKind};
 use super::universe::{ABSENT, ClassNo, Universe, text};
 
 /// Something that does not link.
@@ -81,6 +81,7 @@ impl FindingKind {
         match self {
             Self::Load(kind) => match kind {
                 FaultKind::Missing | FaultKind::BadManifest => "NoClassDefFoundError",
+                FaultKind::BadSignature => "SecurityException",
                 FaultKind::Malformed => "ClassFormatError",
                 FaultKind::TooNew => "UnsupportedClassVersionError",
                 FaultKind::Circular => "ClassCircularityError",
@@ -104,6 +105,11 @@ impl FindingKind {
         }
     }
 
+    /// Whether it is about a reference, and not about the class that has it.
+    pub(super) fn is_reference(self) -> bool {
+        !matches!(self, Self::Load(_) | Self::Verify | Self::VerifyTypes | Self::LinkAbove)
+    }
+
     /// Whether it is about a class that is not there.
     pub(super) fn is_absence(self) -> bool {
         matches!(self, Self::MissingClass | Self::Verify | Self::Load(FaultKind::Missing))
@@ -111,6 +117,27 @@ impl FindingKind {
 }
 
 impl Finding {
+    /// What a class shows that cannot be loaded. Its segment is not told: nobody reads it.
+    pub(super) fn of_load(source: ClassNo, fault: Fault) -> Self {
+        Self {
+            source,
+            segment: 0,
+            kind: FindingKind::Load(fault.kind),
+            target: fault.other,
+            member: NONE,
+            found: fault.at,
+            id: 0,
+            guard: Guard::None,
+        }
+    }
+
+    /// Number of the member that is named or owed, or 0.
+    pub(super) fn member_id(&self, universe: &Universe<'_>) -> Id {
+        let segment = universe.segment(self.segment).filter(|_| self.member != NONE);
+        let at = usize::try_from(self.member).ok();
+        segment.zip(at).and_then(|(segment, at)| segment.facts.members.get(at)).map_or(self.id, |member| member.id)
+    }
+
     /// The name of the class that is named, internal form.
     pub(super) fn target_name(&self, universe: &Universe<'_>) -> String {
         if self.target == NONE {

@@ -8,13 +8,20 @@ use super::id::id;
 use super::jimage::Contents;
 use super::modules::Module;
 
-/// Bytes in the making.
-#[derive(Default)]
+/// Bytes in the making, behind room for version and check sum.
 struct Writer(Vec<u8>);
 
+/// Bytes of version and check sum.
+const HEAD: usize = 16;
+
 impl Writer {
+    fn new() -> Self {
+        Self(vec![0; HEAD])
+    }
+
     fn list<T>(&mut self, items: &[T], one: impl Fn(&mut Vec<u8>, &T)) {
         self.size(items.len());
+        self.0.reserve(std::mem::size_of_val(items));
         for item in items {
             one(&mut self.0, item);
         }
@@ -42,8 +49,12 @@ impl Writer {
 
     /// The bytes behind version and check sum.
     fn finish(self) -> Vec<u8> {
-        let sum = id(&self.0).to_le_bytes();
-        [&u64::from(FACTS_VERSION).to_le_bytes()[..], &sum, &self.0].concat()
+        let Self(mut bytes) = self;
+        let sum = id(bytes.get(HEAD..).unwrap_or_default()).to_le_bytes();
+        for (to, from) in bytes.iter_mut().zip(u64::from(FACTS_VERSION).to_le_bytes().into_iter().chain(sum)) {
+            *to = from;
+        }
+        bytes
     }
 }
 
@@ -154,7 +165,8 @@ const KINDS: [Kind; 5] = [Kind::Field, Kind::Method, Kind::InterfaceMethod, Kind
 impl Segment {
     fn write(&self, to: &mut Writer) {
         to.list(&self.classes, put_class);
-        to.list(&self.texts, |out, byte| out.push(*byte));
+        to.size(self.texts.len());
+        to.0.extend(&self.texts);
         to.list(&self.symbols, |out, symbol| {
             out.extend(symbol.id.to_le_bytes());
             out.extend(symbol.package.to_le_bytes());
@@ -213,22 +225,47 @@ impl Segment {
     }
 }
 
+impl JarFacts {
+    fn write(&self, to: &mut Writer) {
+        let Self { unreadable, bad_manifest, bad_signature, signed, sealed, .. } = self;
+        for reason in [unreadable, bad_manifest, bad_signature] {
+            to.optional(reason.as_ref());
+        }
+        to.size(usize::from(*signed));
+        to.size(sealed.len());
+        for (package, sealed) in sealed {
+            to.text(package);
+            to.size(usize::from(*sealed));
+        }
+        for named in [&self.index, &self.services] {
+            to.size(named.len());
+            for (name, lines) in named {
+                to.text(name);
+                to.texts(lines);
+            }
+        }
+        for list in [&self.class_path, &self.poms, &self.names] {
+            to.texts(list);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let [unreadable, bad_manifest, bad_signature] = [from.texts()?.pop(), from.texts()?.pop(), from.texts()?.pop()];
+        let signed = from.size()? == 1;
+        let sealed = (0..from.size()?).map(|_| Some((from.text()?, from.size()? == 1))).collect::<Option<_>>()?;
+        let mut entries = || (0..from.size()?).map(|_| Some((from.text()?, from.texts()?))).collect::<Option<Vec<_>>>();
+        let (index, services) = (entries()?, entries()?);
+        let (class_path, poms, names) = (from.texts()?, from.texts()?, from.texts()?);
+        Some(Self { unreadable, bad_manifest, bad_signature, signed, sealed, index, class_path, services, poms, names })
+    }
+}
+
 impl Facts {
     /// The facts as bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut to = Writer::default();
-        let JarFacts { unreadable, bad_manifest, class_path, services, poms, names } = &self.jar;
-        to.optional(unreadable.as_ref());
-        to.optional(bad_manifest.as_ref());
-        to.texts(class_path);
-        to.size(services.len());
-        for (service, providers) in services {
-            to.text(service);
-            to.texts(providers);
-        }
-        to.texts(poms);
-        to.texts(names);
+        let mut to = Writer::new();
+        self.jar.write(&mut to);
         to.size(self.segments.len());
         for segment in &self.segments {
             segment.write(&mut to);
@@ -240,10 +277,7 @@ impl Facts {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut from = Reader::open(bytes)?;
-        let (unreadable, bad_manifest, class_path) = (from.texts()?.pop(), from.texts()?.pop(), from.texts()?);
-        let services = (0..from.size()?).map(|_| Some((from.text()?, from.texts()?))).collect::<Option<_>>()?;
-        let (poms, names) = (from.texts()?, from.texts()?);
-        let jar = JarFacts { unreadable, bad_manifest, class_path, services, poms, names };
+        let jar = JarFacts::read(&mut from)?;
         let segments = (0..from.size()?).map(|_| Segment::read(&mut from)).collect::<Option<_>>()?;
         Some(Self { segments, jar })
     }
@@ -252,7 +286,7 @@ impl Facts {
 impl Contents {
     /// As [`Facts::to_bytes`].
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut to = Writer::default();
+        let mut to = Writer::new();
         to.size(self.modules.len());
         for module in &self.modules {
             let Module { name, on_demand, requires, exports, opens, uses, provides, packages } = module;

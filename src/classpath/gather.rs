@@ -3,10 +3,11 @@
 use super::class::code::operand;
 use super::class::descriptor;
 use super::class::pool::tag;
-use super::class::{self, ClassFile, Code, flag, indices};
+use super::class::{self, ClassFile, Places, flag, indices};
 use super::facts::{
     ClassFacts, Declared, Kind, MemberSymbol, Mention, NONE, Segment, Span, Symbol, Use, how, mark, op,
 };
+use super::guards::Guards;
 use super::id::{Id, Table, id, member, package};
 use super::zip::Entry;
 
@@ -29,15 +30,34 @@ pub(super) struct Gatherer {
 struct Listed {
     /// Of `descriptor_symbols`.
     symbols: Span,
+    shape: Shape,
     /// The class that mentioned it last, and how.
     stamp: u32,
     how: u16,
 }
 
+/// What a descriptor is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Field,
+    Method,
+    Nothing,
+}
+
+impl Shape {
+    fn of(descriptor: &[u8]) -> Self {
+        match descriptor.first() {
+            _ if !descriptor::is_valid(descriptor) => Self::Nothing,
+            Some(b'(') => Self::Method,
+            _ => Self::Field,
+        }
+    }
+}
+
 /// Vectors that are used again for every class; all but `places` by index of the constant.
 #[derive(Default)]
 struct Scratch {
-    places: Vec<u32>,
+    places: Places,
     /// Number of each `Utf8`; 0 where it was not needed yet.
     ids: Vec<Id>,
     /// Symbol of each `Class`; [`NONE`] where it was not needed yet.
@@ -86,7 +106,7 @@ impl Found<'_> {
     }
 }
 
-/// Whether the code of a class is looked at: that of the Java runtime is taken to be sound.
+/// Whether the code of a class is looked at: the Java runtime is taken to be sound.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
     Members,
@@ -94,10 +114,17 @@ pub(super) enum Depth {
 }
 
 impl Gatherer {
-    /// The segment.
-    pub(super) fn finish(mut self) -> Segment {
-        self.segment.shrink();
-        self.segment
+    /// The segment; another may follow.
+    pub(super) fn finish(&mut self) -> Segment {
+        // A table as large as the largest segment asks for would be slow for the others.
+        for table in [&mut self.symbols, &mut self.members, &mut self.descriptors] {
+            *table = Table::default();
+        }
+        self.listed.clear();
+        self.descriptor_symbols.clear();
+        let mut segment = std::mem::take(&mut self.segment);
+        segment.shrink();
+        segment
     }
 
     /// Takes a class that the JVM refuses.
@@ -171,11 +198,11 @@ impl Gatherer {
         }
         facts.fields = self.declared(class, &class.fields);
         facts.methods = self.declared(class, &class.methods);
-        if let Some(reason) = self.unsound(class, &facts) {
-            facts.marks |= mark::MALFORMED;
-            self.segment.malformed.push((count(&self.segment.classes), reason.to_owned()));
-        }
         if depth == Depth::Code {
+            if let Some(reason) = self.unsound(class, &facts) {
+                facts.marks |= mark::MALFORMED;
+                self.segment.malformed.push((count(&self.segment.classes), reason.to_owned()));
+            }
             self.instructions(class);
             facts.uses = self.uses(class, &facts);
             facts.mentions = self.mentions(class);
@@ -184,20 +211,19 @@ impl Gatherer {
     }
 
     /// Members that stand twice, and descriptors that are none.
-    fn unsound(&self, class: &ClassFile<'_>, facts: &ClassFacts) -> Option<&'static str> {
+    fn unsound(&mut self, class: &ClassFile<'_>, facts: &ClassFacts) -> Option<&'static str> {
         for span in [facts.fields, facts.methods] {
             if span.of(&self.segment.declared).windows(2).any(|pair| matches!(pair, [a, b] if a.id == b.id)) {
                 return Some("has one member twice");
             }
         }
-        let all = class.fields.iter().map(|field| (field, false)).chain(class.methods.iter().map(|m| (m, true)));
-        for (member, is_method) in all {
-            let descriptor = class.pool.utf8(member.descriptor).unwrap_or_default();
-            if is_method != (descriptor.first() == Some(&b'(')) || !descriptor::is_valid(descriptor) {
-                return Some("has a member whose descriptor is none");
-            }
-        }
-        None
+        let fields = class.fields.iter().map(|field| (field.descriptor, Shape::Field));
+        let mut all = fields.chain(class.methods.iter().map(|method| (method.descriptor, Shape::Method)));
+        let is_other = |(descriptor, shape): (u16, Shape)| {
+            let at = self.descriptor(class, descriptor);
+            usize::try_from(at).ok().and_then(|at| self.listed.get(at)).is_none_or(|listed| listed.shape != shape)
+        };
+        all.any(is_other).then_some("has a member whose descriptor is none")
     }
 
     /// The symbol of a name.
@@ -276,18 +302,16 @@ impl Gatherer {
                 b"<clinit>" => op::PUT_FIELD,
                 _ => op::PUTS,
             };
-            for (at, opcode) in code.instructions() {
-                let (operation, mention) = EFFECTS.get(usize::from(opcode)).copied().unwrap_or_default();
-                if operation == 0 && mention == 0 {
-                    continue;
-                }
+            for (at, opcode) in code.naming() {
+                let (operation, mention) = EFFECTS[usize::from(opcode)];
                 let index = match opcode {
                     0x12 => code.bytes.get(at + 1).copied().map(u16::from),
                     _ => operand(code.bytes, at),
                 };
                 let Some(slot) = index.and_then(|index| used.get_mut(usize::from(index))) else { continue };
-                slot.op |= operation | guards.op(at) | if operation & late == 0 { 0 } else { op::LATE };
-                slot.how |= mention | guards.how(at);
+                let (outside_op, outside_how) = guards.outside(at);
+                slot.op |= operation | outside_op | if operation & late == 0 { 0 } else { op::LATE };
+                slot.how |= mention | outside_how;
             }
             for handler in code.handlers() {
                 if let Some(slot) = used.get_mut(usize::from(handler.catches)) {
@@ -456,12 +480,13 @@ impl Gatherer {
         let index = self.descriptors.get_or_insert(number, next);
         if index == next {
             let from = count(&self.descriptor_symbols);
-            for name in descriptor::classes(class.pool.utf8(descriptor).unwrap_or_default()) {
+            let text = class.pool.utf8(descriptor).unwrap_or_default();
+            for name in descriptor::classes(text) {
                 let symbol = self.symbol(name);
                 self.descriptor_symbols.push(symbol);
             }
             let symbols = Span { start: from, end: count(&self.descriptor_symbols) };
-            self.listed.push(Listed { symbols, stamp: 0, how: 0 });
+            self.listed.push(Listed { symbols, shape: Shape::of(text), stamp: 0, how: 0 });
         }
         if let Some(slot) = self.scratch.descriptors.get_mut(usize::from(descriptor)) {
             *slot = index + 1;
@@ -525,50 +550,6 @@ fn handles(class: &ClassFile<'_>, used: &mut [Used]) {
 /// The classes whose native varargs methods take any descriptor (JVMS 2.9.3).
 fn is_polymorphic_owner(name: &[u8]) -> bool {
     matches!(name, b"java/lang/invoke/MethodHandle" | b"java/lang/invoke/VarHandle")
-}
-
-/// Handlers that expect linkage errors.
-struct Guards(Vec<(u16, u16, u8)>);
-
-const CATCHES_CLASS: u8 = 1;
-const CATCHES_MEMBER: u8 = 2;
-const CATCHES_ALL: u8 = 4;
-
-impl Guards {
-    fn of(class: &ClassFile<'_>, code: &Code<'_>) -> Self {
-        let caught = |index: u16| match class.pool.class_name(index)? {
-            b"java/lang/NoClassDefFoundError" => Some(CATCHES_CLASS | CATCHES_ALL),
-            b"java/lang/LinkageError" => Some(CATCHES_CLASS | CATCHES_MEMBER | CATCHES_ALL),
-            b"java/lang/NoSuchMethodError"
-            | b"java/lang/NoSuchFieldError"
-            | b"java/lang/IncompatibleClassChangeError" => Some(CATCHES_MEMBER | CATCHES_ALL),
-            // In Scala `case NonFatal(_)` catches these too and throws linkage errors on.
-            b"java/lang/Throwable" | b"java/lang/Error" if !class.attributes.scala => Some(CATCHES_ALL),
-            _ => None,
-        };
-        let rows = code.handlers().filter(|handler| handler.catches != 0);
-        Self(rows.filter_map(|handler| Some((handler.start, handler.end, caught(handler.catches)?))).collect())
-    }
-
-    fn around(&self, at: usize) -> u8 {
-        if self.0.is_empty() {
-            return 0;
-        }
-        let inside = |(start, end, _): &&(u16, u16, u8)| usize::from(*start) <= at && at < usize::from(*end);
-        self.0.iter().filter(inside).fold(0, |all, (_, _, kind)| all | kind)
-    }
-
-    fn op(&self, at: usize) -> u16 {
-        let around = self.around(at);
-        let unless = |kind: u8, bit: u16| if around & kind == 0 { bit } else { 0 };
-        unless(CATCHES_MEMBER, op::OPEN) | unless(CATCHES_CLASS, op::OPEN_CLASS) | unless(CATCHES_ALL, op::BARE)
-    }
-
-    fn how(&self, at: usize) -> u16 {
-        let around = self.around(at);
-        let unless = |kind: u8, bit: u16| if around & kind == 0 { bit } else { 0 };
-        unless(CATCHES_CLASS, how::OPEN) | unless(CATCHES_ALL, how::BARE)
-    }
 }
 
 fn count<T>(list: &[T]) -> u32 {

@@ -1,15 +1,16 @@
 //! Jars into [`Facts`]: which entries are classes for the target Java, read in pieces side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::outside::ReadAt;
 
 use super::facts::{ClassFacts, Facts, JarFacts, Segment, mark};
 use super::gather::{Depth, Found, Gatherer};
 use super::manifest::{self, Manifest};
+use super::signature::{self, Verdict};
 use super::universe::{ClassNo, Universe};
 use super::work;
-use super::zip::{Archive, Entry, Window};
+use super::zip::{Archive, Entry, Reason, Window};
 
 /// Compressed bytes of classes that make a segment.
 const PIECE: u64 = 1 << 20;
@@ -23,6 +24,14 @@ pub(super) struct Opened<'a> {
     facts: JarFacts,
     /// Entries that are classes, with where in the entry's name the class's begins; by place in the file.
     classes: Vec<(u32, u16)>,
+}
+
+/// What a thread works with.
+#[derive(Default)]
+struct Desk {
+    window: Window,
+    buffer: Vec<u8>,
+    gatherer: Gatherer,
 }
 
 /// Some classes of one jar.
@@ -39,9 +48,8 @@ pub(super) fn facts(jars: &[&dyn ReadAt], java: u32, threads: usize) -> Vec<Fact
     // The largest first, so that no thread is left alone with it at the end.
     let mut order: Vec<usize> = (0..pieces.len()).collect();
     order.sort_by_key(|&i| pieces.get(i).map_or(0, |piece| u64::MAX - piece.size));
-    let state = || (Window::default(), Vec::new());
-    let segments = work::in_order(&pieces, &order, threads, state, |(window, buffer), piece| {
-        opened.get(piece.jar).map(|opened| opened.segment(piece, window, buffer)).unwrap_or_default()
+    let segments = work::in_order(&pieces, &order, threads, Desk::default, |desk, piece| {
+        opened.get(piece.jar).map(|opened| opened.segment(piece, desk)).unwrap_or_default()
     });
     let mut all: Vec<Facts> =
         opened.into_iter().map(|opened| Facts { segments: Vec::new(), jar: opened.facts }).collect();
@@ -51,6 +59,41 @@ pub(super) fn facts(jars: &[&dyn ReadAt], java: u32, threads: usize) -> Vec<Fact
         }
     }
     all
+}
+
+/// What `work` makes of the bytes of each class, jar by jar.
+pub(super) fn each_class<R: Send>(
+    jars: &[&dyn ReadAt],
+    java: u32,
+    threads: usize,
+    work: impl Fn(&[u8]) -> Option<R> + Sync,
+) -> Vec<Vec<R>> {
+    let opened = work::all(jars, threads, |bytes| Opened::open(*bytes, java));
+    let pieces: Vec<Piece> = opened.iter().enumerate().flat_map(|(jar, opened)| opened.pieces(jar)).collect();
+    let order: Vec<usize> = (0..pieces.len()).collect();
+    let state = || (Window::default(), Vec::new());
+    let found = work::in_order(&pieces, &order, threads, state, |(window, buffer), piece| {
+        window.clear();
+        let opened = opened.get(piece.jar)?;
+        let classes = opened.classes.get(piece.range.clone()).unwrap_or_default();
+        let read = |&(index, _): &(u32, u16)| {
+            window.contents(opened.bytes, opened.entry(index)?, buffer).ok()?;
+            work(buffer)
+        };
+        Some(classes.iter().filter_map(read).collect::<Vec<R>>())
+    });
+    let mut all: Vec<Vec<R>> = jars.iter().map(|_| Vec::new()).collect();
+    for (piece, found) in pieces.iter().zip(found) {
+        if let Some(of_jar) = all.get_mut(piece.jar) {
+            of_jar.extend(found.into_iter().flatten());
+        }
+    }
+    all
+}
+
+/// Paths of the files that a jar brings beside itself; its classes are not read.
+pub(super) fn brings(bytes: &dyn ReadAt, java: u32) -> Vec<String> {
+    Facts { segments: Vec::new(), jar: Opened::open(bytes, java).facts }.brings(java)
 }
 
 impl<'a> Opened<'a> {
@@ -63,7 +106,17 @@ impl<'a> Opened<'a> {
                 return opened;
             }
         }
-        let manifest = opened.manifest();
+        let text = opened.manifest_text();
+        let manifest = text.and_then(|text| {
+            let manifest = Manifest::parse(&text)?;
+            opened.signature(&text);
+            Ok(manifest)
+        });
+        let manifest = manifest.unwrap_or_else(|reason| {
+            opened.facts.bad_manifest = Some(reason.to_owned());
+            Manifest::default()
+        });
+        opened.facts.sealed = manifest.sealed;
         opened.facts.class_path = manifest.class_path;
         opened.facts.names = manifest.identity.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
         opened.small();
@@ -71,19 +124,42 @@ impl<'a> Opened<'a> {
         opened
     }
 
-    fn manifest(&mut self) -> Manifest {
+    /// The manifest's bytes; none where there is none.
+    fn manifest_text(&self) -> Result<Vec<u8>, Reason> {
         let name = |entry: &&Entry| self.archive.name(entry).eq_ignore_ascii_case(b"META-INF/MANIFEST.MF");
-        let Some(entry) = self.archive.entries.iter().find(name) else { return Manifest::default() };
         let mut text = Vec::new();
-        let read = if entry.size > manifest::MAX {
-            Err("is too large")
-        } else {
-            Window::default().contents(self.bytes, entry, &mut text)
-        };
-        read.and_then(|()| Manifest::parse(&text)).unwrap_or_else(|reason| {
-            self.facts.bad_manifest = Some(reason.to_owned());
-            Manifest::default()
-        })
+        let Some(entry) = self.archive.entries.iter().find(name) else { return Ok(text) };
+        if entry.size > manifest::MAX {
+            return Err("is too large");
+        }
+        Window::default().contents(self.bytes, entry, &mut text)?;
+        Ok(text)
+    }
+
+    /// Reads the signature files that have a block beside them.
+    fn signature(&mut self, manifest: &[u8]) {
+        let upper = |entry: &Entry| String::from_utf8_lossy(self.archive.name(entry)).to_ascii_uppercase();
+        let below = |name: String| name.strip_prefix("META-INF/").filter(|name| !name.contains('/')).map(str::to_owned);
+        let in_meta = self.archive.entries.iter().filter_map(|entry| Some((below(upper(entry))?, entry)));
+        let (mut files, mut blocks) = (Vec::new(), BTreeSet::new());
+        for (name, entry) in in_meta {
+            match name.rsplit_once('.') {
+                Some((stem, "SF")) if entry.size <= manifest::MAX => files.push((stem.to_owned(), entry)),
+                Some((stem, "DSA" | "RSA" | "EC")) => drop(blocks.insert(stem.to_owned())),
+                _ => {}
+            }
+        }
+        let mut text = Vec::new();
+        for (_, entry) in files.into_iter().filter(|(stem, _)| blocks.contains(stem)) {
+            if Window::default().contents(self.bytes, entry, &mut text).is_err() {
+                continue;
+            }
+            match signature::judge(manifest, &text) {
+                Verdict::Uncounted => {}
+                Verdict::Sound => self.facts.signed = true,
+                Verdict::Broken(reason) => self.facts.bad_signature = Some(reason),
+            }
+        }
     }
 
     /// Reads services and the coordinates of projects.
@@ -95,7 +171,8 @@ impl<'a> Opened<'a> {
             let Some(below) = name.strip_prefix("META-INF/") else { continue };
             let service = below.strip_prefix("services/").filter(|name| !name.is_empty() && !name.contains('/'));
             let is_pom = below.starts_with("maven/") && below.ends_with("/pom.properties");
-            if service.is_none() && !is_pom || entry.size > SMALL {
+            let is_index = below == "INDEX.LIST";
+            if service.is_none() && !is_pom && !is_index || entry.size > SMALL {
                 continue;
             }
             if window.contents(self.bytes, entry, &mut text).is_err() {
@@ -104,6 +181,7 @@ impl<'a> Opened<'a> {
             let lines = String::from_utf8_lossy(&text).into_owned();
             match service {
                 Some(service) => self.facts.services.push((service.to_owned(), providers(&lines))),
+                None if is_index => self.facts.index = index(&lines),
                 None => self.facts.poms.extend(coordinate(&lines)),
             }
         }
@@ -129,9 +207,8 @@ impl<'a> Opened<'a> {
         self.archive.entries.get(usize::try_from(index).ok()?)
     }
 
-    fn segment(&self, piece: &Piece, window: &mut Window, buffer: &mut Vec<u8>) -> Segment {
+    fn segment(&self, piece: &Piece, Desk { window, buffer, gatherer }: &mut Desk) -> Segment {
         window.clear();
-        let mut gatherer = Gatherer::default();
         for &(index, skip) in self.classes.get(piece.range.clone()).unwrap_or_default() {
             let Some(entry) = self.entry(index) else { continue };
             let Some(name) = class_name(self.archive.name(entry), skip) else { continue };
@@ -200,6 +277,24 @@ fn version_folder(below: &[u8]) -> Option<(u32, &[u8])> {
     Some((number.parse().ok().filter(|_| plain)?, rest.get(slash + 1..)?))
 }
 
+/// The jars of an index, each with its packages and files (JAR file specification, "JAR index").
+fn index(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut jars: Vec<(String, Vec<String>)> = Vec::new();
+    let mut open = false;
+    for line in text.lines().map(str::trim) {
+        match jars.last_mut().filter(|_| open) {
+            _ if line.is_empty() => open = false,
+            _ if line.strip_suffix(".jar").is_some() => {
+                jars.push((line.to_owned(), Vec::new()));
+                open = true;
+            }
+            Some((_, held)) => held.push(line.to_owned()),
+            None => {}
+        }
+    }
+    jars
+}
+
 /// The providers of a service's file (`java.util.ServiceLoader`).
 fn providers(text: &str) -> Vec<String> {
     let names = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
@@ -213,6 +308,13 @@ fn coordinate(text: &str) -> Option<String> {
             .find_map(|line| Some(line.trim().strip_prefix(key)?.trim_start().strip_prefix('=')?.trim().to_owned()))
     };
     Some(format!("{}:{}:{}", value("groupId")?, value("artifactId")?, value("version")?))
+}
+
+/// The name of the entry whose local header is at that place.
+pub(super) fn entry_name(bytes: &dyn ReadAt, offset: u64) -> Option<String> {
+    let archive = Archive::open(bytes).ok()?;
+    let entry = archive.entries.iter().find(|entry| entry.offset == offset)?;
+    Some(String::from_utf8_lossy(archive.name(entry)).into_owned())
 }
 
 /// Reads single classes of a jar again.

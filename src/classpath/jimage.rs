@@ -42,47 +42,94 @@ struct Resource<'a> {
 
 /// Reads a runtime's classes, their members without their code.
 pub(super) fn read(bytes: &dyn ReadAt, threads: usize) -> Result<Contents, Reason> {
-    const CUT: Reason = "its tables are cut short";
-    let mut window = Window::default();
-    let head = window.slice(bytes, 0, HEADER, HEADER).ok_or("it is no Java runtime image")?.to_vec();
-    let big = match head.first_chunk() {
-        Some([0xca, 0xfe, 0xda, 0xda]) => true,
-        Some([0xda, 0xda, 0xfe, 0xca]) => false,
-        _ => return Err("it is no Java runtime image"),
-    };
-    let word = |bytes: &[u8], at: usize| {
-        let four = *bytes.get(at..)?.first_chunk()?;
-        Some(if big { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
-    };
-    if word(&head, 4).ok_or(CUT)? >> 16 != 1 {
-        return Err("its format is of another version than 1");
-    }
-    let [entries, locations, strings] = [16, 20, 24].map(|at| u64::from(word(&head, at).unwrap_or(0)));
-    let tables = entries.saturating_mul(8) + locations + strings;
-    if tables > MAX_TABLE || HEADER + tables > bytes.size() {
-        return Err(CUT);
-    }
-    let index = window.slice(bytes, HEADER, tables, tables).ok_or(CUT)?.to_vec();
-    let part = |start: u64, size: u64| {
-        let (start, size) = (usize::try_from(start).ok()?, usize::try_from(size).ok()?);
-        index.get(start..start + size)
-    };
-    let offsets = part(entries * 4, entries * 4).ok_or(CUT)?;
-    let places = part(entries * 8, locations).ok_or(CUT)?;
-    let texts = part(entries * 8 + locations, strings).ok_or(CUT)?;
-    let mut resources = Vec::new();
-    for at in (0..offsets.len()).step_by(4) {
-        let place = usize::try_from(word(offsets, at).ok_or(CUT)?).map_err(|_| CUT)?;
-        let resource = location(places.get(place..).ok_or(CUT)?, texts).ok_or(CUT)?;
-        resources.extend(resource.is_class.then_some(resource));
-    }
-    resources.sort_by_key(|resource| resource.offset);
-    let image = Image { bytes, start: HEADER + tables, texts, big };
+    let tables = Tables::read(bytes)?;
+    let mut resources = tables.classes()?;
+    let image = tables.image(bytes)?;
     let modules = image.modules(&resources)?;
     resources.retain(|resource| resource.base != b"module-info");
     let pieces: Vec<&[Resource<'_>]> = resources.chunks(PIECE).collect();
     let segments = work::all(&pieces, threads, |piece| image.segment(piece));
     Ok(Contents { segments: segments.into_iter().collect::<Result<_, _>>()?, modules })
+}
+
+/// The bytes of one class, by its internal name; `None` where there is no such class.
+pub(super) fn class(bytes: &dyn ReadAt, name: &[u8]) -> Option<Vec<u8>> {
+    let tables = Tables::read(bytes).ok()?;
+    let (package, base) = match name.iter().rposition(|b| *b == b'/') {
+        Some(slash) => (name.get(..slash)?, name.get(slash + 1..)?),
+        None => (&[][..], name),
+    };
+    let resources = tables.classes().ok()?;
+    let found = resources.iter().find(|resource| resource.package == package && resource.base == base)?;
+    let (mut window, mut buffer) = (Window::default(), Vec::new());
+    tables.image(bytes).ok()?.contents(found, &mut window, &mut buffer).ok().map(<[u8]>::to_vec)
+}
+
+const CUT: Reason = "its tables are cut short";
+
+/// What stands before the resources.
+struct Tables {
+    index: Vec<u8>,
+    entries: u64,
+    locations: u64,
+    strings: u64,
+    big: bool,
+}
+
+impl Tables {
+    fn read(bytes: &dyn ReadAt) -> Result<Self, Reason> {
+        let mut window = Window::default();
+        let head = window.slice(bytes, 0, HEADER, HEADER).ok_or("it is no Java runtime image")?.to_vec();
+        let big = match head.first_chunk() {
+            Some([0xca, 0xfe, 0xda, 0xda]) => true,
+            Some([0xda, 0xda, 0xfe, 0xca]) => false,
+            _ => return Err("it is no Java runtime image"),
+        };
+        if word(&head, 4, big).ok_or(CUT)? >> 16 != 1 {
+            return Err("its format is of another version than 1");
+        }
+        let [entries, locations, strings] = [16, 20, 24].map(|at| u64::from(word(&head, at, big).unwrap_or(0)));
+        let size = entries.saturating_mul(8) + locations + strings;
+        if size > MAX_TABLE || HEADER + size > bytes.size() {
+            return Err(CUT);
+        }
+        let index = window.slice(bytes, HEADER, size, size).ok_or(CUT)?.to_vec();
+        Ok(Self { index, entries, locations, strings, big })
+    }
+
+    fn part(&self, start: u64, size: u64) -> Result<&[u8], Reason> {
+        let range = usize::try_from(start).ok().zip(usize::try_from(start + size).ok());
+        range.and_then(|(start, end)| self.index.get(start..end)).ok_or(CUT)
+    }
+
+    /// The texts that locations name.
+    fn texts(&self) -> Result<&[u8], Reason> {
+        self.part(self.entries * 8 + self.locations, self.strings)
+    }
+
+    /// Every class, in the order of the file.
+    fn classes(&self) -> Result<Vec<Resource<'_>>, Reason> {
+        let offsets = self.part(self.entries * 4, self.entries * 4)?;
+        let (places, texts) = (self.part(self.entries * 8, self.locations)?, self.texts()?);
+        let mut resources = Vec::new();
+        for at in (0..offsets.len()).step_by(4) {
+            let place = usize::try_from(word(offsets, at, self.big).ok_or(CUT)?).map_err(|_| CUT)?;
+            let resource = location(places.get(place..).ok_or(CUT)?, texts).ok_or(CUT)?;
+            resources.extend(resource.is_class.then_some(resource));
+        }
+        resources.sort_by_key(|resource| resource.offset);
+        Ok(resources)
+    }
+
+    fn image<'a>(&'a self, bytes: &'a dyn ReadAt) -> Result<Image<'a>, Reason> {
+        Ok(Image { bytes, start: HEADER + self.index.len() as u64, texts: self.texts()?, big: self.big })
+    }
+}
+
+/// A word in the order of bytes of the machine that the image is for.
+fn word(bytes: &[u8], at: usize, big: bool) -> Option<u32> {
+    let four = *bytes.get(at..)?.first_chunk()?;
+    Some(if big { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
 }
 
 /// What is at a location.
@@ -200,10 +247,6 @@ impl Image<'_> {
 
     /// Where the compressor's name is, if there is one.
     fn compressor(&self, bytes: &[u8]) -> Option<usize> {
-        let word = |at: usize| {
-            let four = *bytes.get(at..)?.first_chunk()?;
-            Some(if self.big { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
-        };
-        if word(0)? == 0xcafe_fafa { usize::try_from(word(20)?).ok() } else { None }
+        if word(bytes, 0, self.big)? == 0xcafe_fafa { usize::try_from(word(bytes, 20, self.big)?).ok() } else { None }
     }
 }

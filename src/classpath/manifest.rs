@@ -9,7 +9,12 @@ pub(super) struct Manifest {
     pub(super) class_path: Vec<String>,
     /// The main section's other attributes that tell who a jar is, in lower case, with their values.
     pub(super) identity: Vec<(String, String)>,
+    /// Packages (`a/b/`) whose section says whether they are sealed; the empty name is that of all others.
+    pub(super) sealed: Vec<(String, bool)>,
 }
+
+/// An attribute: name in lower case, value, and whether a line end closed it.
+pub(super) type Attribute = (String, Vec<u8>, bool);
 
 /// The largest manifest that is read, in bytes.
 pub(super) const MAX: u64 = 16 << 20;
@@ -23,45 +28,73 @@ const IDENTITY: [&str; 3] = ["bundle-symbolicname", "automatic-module-name", "im
 impl Manifest {
     /// Reads a manifest. A malformed one makes every class of its jar unloadable.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
-        let mut main: Vec<(String, Vec<u8>, bool)> = Vec::new();
-        let mut in_main = true;
-        let mut has_name = false;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (line, ended, after) = line(rest)?;
-            rest = after;
-            if line.is_empty() {
-                in_main &= main.is_empty();
-                has_name = false;
-            } else if let Some(more) = line.strip_prefix(b" ") {
-                if !has_name {
-                    return Err("a continuation line continues nothing");
-                }
-                if in_main && let Some((_, value, whole)) = main.last_mut() {
-                    value.extend_from_slice(more);
-                    *whole = ended;
-                }
-            } else {
-                let (name, value) = header(line)?;
-                has_name = true;
-                if in_main {
-                    main.push((name, value.to_owned(), ended));
-                }
-            }
-        }
-        let last = |wanted: &str| main.iter().rev().find(|(name, ..)| name == wanted);
+        let sections = sections(bytes)?;
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let sealed = sections.iter().enumerate().filter_map(|(at, section)| {
+            let (_, value, _) = last(section, "sealed")?;
+            let name =
+                if at == 0 { String::new() } else { text(&section.first().filter(|(name, ..)| name == "name")?.1) };
+            Some((name, value.eq_ignore_ascii_case(b"true")))
+        });
+        let sealed = sealed.collect();
+        let main = sections.first().map(Vec::as_slice).unwrap_or_default();
         // The JVM looks for the unfolded bytes first, and only then parses.
         let unfolded = contains_ignoring_case(bytes, b"multi-release: true");
-        let multi_release = last("multi-release").is_some_and(|(_, value, _)| value.eq_ignore_ascii_case(b"true"));
-        let class_path = last("class-path").filter(|(.., ended)| *ended).map(|(_, value, _)| text(value));
-        let kept = |name: &&str| last(name).map(|(name, value, _)| (name.clone(), text(value)));
+        let multi_release =
+            last(main, "multi-release").is_some_and(|(_, value, _)| value.eq_ignore_ascii_case(b"true"));
+        let class_path = last(main, "class-path").filter(|(.., ended)| *ended).map(|(_, value, _)| text(value));
+        let kept = |name: &&str| last(main, name).map(|(name, value, _)| (name.clone(), text(value)));
         Ok(Self {
             multi_release: multi_release && unfolded,
             class_path: class_path.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
             identity: IDENTITY.iter().filter_map(kept).collect(),
+            sealed,
         })
     }
+}
+
+/// The sections of a manifest or of a signature file, the main one first.
+pub(super) fn sections(bytes: &[u8]) -> Result<Vec<Vec<Attribute>>, &'static str> {
+    let mut sections: Vec<Vec<Attribute>> = vec![Vec::new()];
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (line, ended, after) = line(rest)?;
+        rest = after;
+        if line.is_empty() {
+            // Empty lines before a section are nothing.
+            if sections.last().is_some_and(|section| !section.is_empty()) {
+                sections.push(Vec::new());
+            }
+            continue;
+        }
+        let Some(section) = sections.last_mut() else { continue };
+        if let Some(more) = line.strip_prefix(b" ") {
+            let (_, value, whole) = section.last_mut().ok_or("a continuation line continues nothing")?;
+            value.extend_from_slice(more);
+            *whole = ended;
+        } else {
+            let (name, value) = header(line)?;
+            section.push((name, value.to_owned(), ended));
+        }
+    }
+    Ok(sections)
+}
+
+/// The last attribute of that name.
+pub(super) fn last<'a>(section: &'a [Attribute], wanted: &str) -> Option<&'a Attribute> {
+    section.iter().rev().find(|(name, ..)| name == wanted)
+}
+
+/// The bytes of the main section with the empty line that closes it (JAR file specification, "signature file").
+pub(super) fn main_section(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while let Ok((line, _, after)) = line(rest) {
+        rest = after;
+        if line.is_empty() || rest.is_empty() {
+            break;
+        }
+    }
+    bytes.get(..bytes.len() - rest.len()).unwrap_or_default()
 }
 
 /// The first line, whether an end of line closed it, and what follows.
@@ -116,6 +149,11 @@ mod tests {
             let expected = expected.map(|(multi, path)| (multi, path.to_owned()));
             assert_eq!(read(text), expected, "{text:?}");
         }
+        let sealed = |text: &str| Manifest::parse(text.as_bytes()).map(|manifest| manifest.sealed).unwrap_or_default();
+        let all = "Sealed: true\n\nName: a/b/\nSealed: false\n\n\nName: c/\nOther: x\n";
+        assert_eq!(sealed(all), [(String::new(), true), ("a/b/".to_owned(), false)]);
+        assert_eq!(main_section(b"A: b\r\n\r\nName: x\r\n"), b"A: b\r\n\r\n");
+        assert_eq!(main_section(b"A: b\n"), b"A: b\n");
         assert_eq!(read(&format!("A: {}\n", "x".repeat(508))), Ok((false, String::new())));
         assert_eq!(read(&format!("A: {}\n", "x".repeat(509))), Err("a line is longer than 512 bytes"));
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bytes::Cursor;
-use super::class::{ClassFile, Pool};
+use super::class::{ClassFile, Places, Pool};
 use super::id::{Id, Table, id};
 
 /// A module as its description says.
@@ -37,7 +37,7 @@ const ON_DEMAND: u16 = 0x0001;
 impl Module {
     /// Reads a `module-info.class`.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let class = ClassFile::read(bytes, Vec::new()).ok()?;
+        let class = ClassFile::read(bytes, Places::default()).ok()?;
         let pool = &class.pool;
         let mut body = Cursor::new(class.attributes.module);
         let mut module = Self { name: text(pool.module(body.u2()?)?), ..Self::default() };

@@ -9,6 +9,7 @@ use super::causes::{Cause, Causes};
 use super::duplicates::{Pair, Pairs};
 use super::facts::Facts;
 use super::findings::{Finding, FindingKind, Guard};
+use super::id::Id;
 use super::identity;
 use super::jar::Shelf;
 use super::scala;
@@ -93,8 +94,12 @@ impl Words<'_, '_> {
                 let users: BTreeSet<u32> = findings.iter().map(|f| self.universe.jar(f.source)).collect();
                 let users: Vec<String> = users.into_iter().map(|user| self.jar_name(user)).collect();
                 let users: Vec<&str> = users.iter().map(String::as_str).collect();
-                let message =
-                    format!("{} does not do for {}: it {}", jar.name, listed(&users, "", ""), what(findings, &missing));
+                let message = format!(
+                    "{} does not do for {}: it {}",
+                    jar.name,
+                    listed(&users, "", ""),
+                    self.what(findings, &missing)
+                );
                 let problem = jar.problem(if weak { code::DOUBTFUL } else { code::DOES_NOT_LINK }, message);
                 (None, problem.help(format!("another version of {}, or Spark's own", self.library(to))))
             }
@@ -143,7 +148,21 @@ impl Words<'_, '_> {
     fn between(&self, from: u32, to: u32, findings: &[&Finding], missing: &BTreeSet<String>) -> String {
         let name = self.jar_name(from);
         let it = if from == to { "itself".to_owned() } else { self.jar_name(to) };
-        format!("{name} does not fit {it}, which {}", what(findings, missing))
+        format!("{name} does not fit {it}, which {}", self.what(findings, missing))
+    }
+
+    /// What a jar lacks: completes "which …".
+    fn what(&self, findings: &[&Finding], missing: &BTreeSet<String>) -> String {
+        let wrong: BTreeSet<(String, Id)> = findings
+            .iter()
+            .filter(|f| !f.kind.is_absence())
+            .map(|f| (f.target_name(self.universe), f.member_id(self.universe)))
+            .collect();
+        let gone = (!missing.is_empty()).then(|| plural(missing.len(), "class", "classes"));
+        let wrong = (!wrong.is_empty()).then(|| plural(wrong.len(), "member", "members"));
+        let lacks = gone.map(|gone| format!("lacks {gone}"));
+        let has = wrong.map(|wrong| format!("has {wrong} in another shape or not at all"));
+        lacks.into_iter().chain(has).collect::<Vec<_>>().join(" and ")
     }
 
     /// `group:artifact` where it is known, else the file's name.
@@ -224,8 +243,12 @@ impl Words<'_, '_> {
         let sensitive: usize = of.iter().map(|pair| pair.sensitive).sum();
         let differing: usize = of.iter().map(|pair| pair.differing).sum();
         let code = if sensitive > 0 { code::ORDER_DECIDES } else { code::DUPLICATES };
-        let message =
-            format!("{} has {differing} classes that {} other jars have in another shape", jar.name, met.len());
+        let message = format!(
+            "{} has {} that {} other jars have in another shape",
+            jar.name,
+            plural(differing, "class", "classes"),
+            met.len()
+        );
         let mut problem = jar.problem(code, message).note(format!("the other jars are {}", others.join(", ")));
         if let Some((class, _, target)) = of.iter().find_map(|pair| pair.site.as_ref()) {
             let from = dotted(&self.universe.name(*class));
@@ -256,8 +279,10 @@ impl Words<'_, '_> {
             (code::ORDER_DECIDES, message)
         } else {
             let message = format!(
-                "{} and {whose}{} have {} different classes of one name",
-                blamed.name, other.name, pair.differing
+                "{} and {whose}{} have {} of one name",
+                blamed.name,
+                other.name,
+                plural(pair.differing, "different class", "different classes")
             );
             (code::DUPLICATES, message)
         };
@@ -288,17 +313,6 @@ static NOBODY: std::sync::LazyLock<Jar> = std::sync::LazyLock::new(|| Jar {
     known_by: String::new(),
     bytes: Box::new(Vec::new()),
 });
-
-/// What a jar lacks: completes "which …".
-fn what(findings: &[&Finding], missing: &BTreeSet<String>) -> String {
-    let wrong = findings.iter().filter(|f| !f.kind.is_absence()).map(|f| (f.target, f.member, f.segment));
-    let wrong = wrong.collect::<BTreeSet<_>>().len();
-    let gone = (!missing.is_empty()).then(|| plural(missing.len(), "class", "classes"));
-    let wrong = (wrong > 0).then(|| plural(wrong, "member", "members"));
-    let lacks = gone.map(|gone| format!("lacks {gone}"));
-    let has = wrong.map(|wrong| format!("has {wrong} in another shape or not at all"));
-    lacks.into_iter().chain(has).collect::<Vec<_>>().join(" and ")
-}
 
 /// The first of a list by name, and how many there are beyond.
 fn listed(names: &[&str], one: &str, many: &str) -> String {
@@ -332,6 +346,7 @@ pub(super) fn phrase(finding: &Finding, site: &super::site::Site) -> String {
         Kind::Load(FaultKind::SuperNotAccessible) => format!("{from} extends {to}, which it may not use"),
         Kind::Load(FaultKind::OverridesFinal) => format!("{from} overrides a final method of {to}"),
         Kind::Load(FaultKind::BadManifest) => format!("{from} is in a jar whose manifest is malformed"),
+        Kind::Load(FaultKind::BadSignature) => format!("{from} is in a jar whose signature is broken"),
         Kind::VerifyTypes => format!("{from} is not verified against {to}"),
         Kind::LinkAbove => format!("{from} extends {to}, which is not linked"),
         Kind::NoSuchField | Kind::NoSuchMethod => format!("{from} uses {to}, which does not exist"),

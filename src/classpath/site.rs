@@ -1,7 +1,7 @@
 //! Call sites in words, read from the class file again: the few that a report shows.
 
 use super::class::pool::tag;
-use super::class::{ClassFile, code, descriptor};
+use super::class::{ClassFile, Places, code, descriptor};
 use super::facts::{MemberSymbol, NONE};
 use super::findings::{Finding, FindingKind};
 use super::id::{id, member};
@@ -35,7 +35,7 @@ fn type_name(descriptor: &[u8]) -> String {
 }
 
 /// A member as source has it, its type before it: `int a.B.size(x.Y[])`, `long a.B.total`.
-fn member_name(owner: &str, name: &[u8], of_type: &[u8]) -> String {
+pub(super) fn member_name(owner: &str, name: &[u8], of_type: &[u8]) -> String {
     let name = String::from_utf8_lossy(name);
     match descriptor::method(of_type) {
         None => format!("{} {owner}.{name}", type_name(of_type)),
@@ -48,6 +48,12 @@ fn member_name(owner: &str, name: &[u8], of_type: &[u8]) -> String {
             }
         }
     }
+}
+
+/// The parameters of a method's descriptor as source has them, without blanks; none for a field.
+pub(super) fn parameters(of_type: &[u8]) -> Option<String> {
+    let (parameters, _) = descriptor::method(of_type)?;
+    Some(parameters.map(type_name).collect::<Vec<_>>().join(","))
 }
 
 /// Where a finding is and what it names: `x.Y.run`, `int a.B.size()`.
@@ -72,7 +78,7 @@ pub(super) fn site(universe: &Universe<'_>, finding: &Finding, shelf: &mut Shelf
         return plain;
     }
     let Some(bytes) = shelf.class(universe, finding.source) else { return plain };
-    let Ok(class) = ClassFile::parse(&bytes, Vec::new()) else { return plain };
+    let Ok(class) = ClassFile::parse(&bytes, Places::default()) else { return plain };
     let wanted = usize::try_from(finding.member).ok().and_then(|at| segment.facts.members.get(at));
     let owner = finding.target_name(universe);
     let Some((index, to)) = constant(&class, wanted.filter(|_| finding.member != NONE), &owner) else { return plain };
@@ -88,7 +94,7 @@ fn owed(universe: &Universe<'_>, finding: &Finding, shelf: &mut Shelf<'_>) -> St
     let owner = dotted(&universe.name(finding.found));
     let mut named = || {
         let bytes = shelf.class(universe, finding.found)?;
-        let class = ClassFile::parse(&bytes, Vec::new()).ok()?;
+        let class = ClassFile::parse(&bytes, Places::default()).ok()?;
         class.methods.iter().find_map(|method| {
             let (name, of) = (class.pool.utf8(method.name)?, class.pool.utf8(method.descriptor)?);
             (member(id(name), id(of)) == finding.id).then(|| member_name(&owner, name, of))
@@ -125,7 +131,7 @@ fn constant(class: &ClassFile<'_>, wanted: Option<&MemberSymbol>, owner: &str) -
 }
 
 /// The first method with an instruction for the constant, or for a member of the class that it is.
-fn user(class: &ClassFile<'_>, index: u16) -> Option<String> {
+pub(super) fn user(class: &ClassFile<'_>, index: u16) -> Option<String> {
     let is_it = |operand: u16| operand == index || class.pool.member(operand).is_some_and(|(owner, ..)| owner == index);
     for method in &class.methods {
         let Some(body) = &method.code else { continue };

@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::problem::Level;
+use crate::profile::Located;
+
+mod asked;
 
 /// A class file, put together constant by constant.
 struct Class {
@@ -11,6 +14,8 @@ struct Class {
     flags: u16,
     methods: Vec<(u16, String, String)>,
     calls: Vec<(String, String, String)>,
+    /// The static method that calls them.
+    caller: &'static str,
 }
 
 fn class(name: &str) -> Class {
@@ -21,6 +26,7 @@ fn class(name: &str) -> Class {
         flags: 0x21,
         methods: Vec::new(),
         calls: Vec::new(),
+        caller: "run",
     }
 }
 
@@ -36,7 +42,7 @@ impl Class {
         self
     }
 
-    /// A static method `run` calls it.
+    /// A static method, `run` unless `caller` is another, calls it.
     fn calls(mut self, owner: &str, name: &str, descriptor: &str) -> Self {
         self.calls.push((owner.to_owned(), name.to_owned(), descriptor.to_owned()));
         self
@@ -58,7 +64,7 @@ impl Class {
             methods.push((*flags, pool.utf8(name), pool.utf8(descriptor), vec![0xb1]));
         }
         if !self.calls.is_empty() {
-            methods.push((0x9, pool.utf8("run"), pool.utf8("()V"), run));
+            methods.push((0x9, pool.utf8(self.caller), pool.utf8("()V"), run));
         }
         let mut bytes = [&[0xca, 0xfe, 0xba, 0xbe, 0, 0][..], &self.major.to_be_bytes()].concat();
         bytes.extend(pool.bytes());
@@ -164,31 +170,47 @@ fn runtime() -> Runtime {
     Runtime { contents: jimage::Contents { segments: vec![gatherer.finish()], modules: vec![base] } }
 }
 
-/// Each problem's level, code, message and notes.
-fn found(jars: &[Jar], require: &[&str]) -> String {
-    let require: Vec<_> = require.iter().map(|name| Located { value: (*name).to_owned(), at: At::default() }).collect();
+fn located(text: &str) -> Located<String> {
+    Located { value: text.to_owned(), at: At::default() }
+}
+
+/// What a class path answers.
+fn asked<T>(jars: &[Jar], require: &[Required], ask: impl FnOnce(&Request<'_>) -> T) -> T {
     let bytes: Vec<&dyn ReadAt> = jars.iter().map(|jar| jar.bytes.as_ref()).collect();
     let (facts, runtime, flags) = (facts(&bytes, 17, 1), runtime(), ModuleFlags::default());
-    let request = Request {
+    ask(&Request {
         jars,
         facts: &facts,
         runtime: &runtime,
         java: 17,
         flags: &flags,
-        require: &require,
+        require,
         details: false,
         threads: 1,
-    };
-    let has_baseline = jars.iter().any(|jar| matches!(jar.role, Role::Stock | Role::Removed));
-    let baseline = has_baseline.then(|| baseline(&request));
-    let line = |problem: Problem| {
+    })
+}
+
+/// Each problem's level, code, message and notes.
+fn found(jars: &[Jar], require: &[&str]) -> String {
+    let require: Vec<Required> = require.iter().map(|name| Required::from(located(name))).collect();
+    asked(jars, &require, |request| shown(&report_of(request).problems))
+}
+
+fn report_of(request: &Request<'_>) -> Report {
+    let has_baseline = request.jars.iter().any(|jar| matches!(jar.role, Role::Stock | Role::Removed));
+    let baseline = has_baseline.then(|| baseline(request));
+    verify(request, baseline.as_ref())
+}
+
+fn shown(problems: &[Problem]) -> String {
+    let line = |problem: &Problem| {
         let level = if problem.code.level == Level::Deny { "error" } else { "warning" };
         let head = format!("{level}[{}]: {}", problem.code.name, problem.message);
         let notes = problem.notes.iter().map(|note| format!("  {note}"));
         let help = problem.help.iter().map(|help| format!("  help: {help}"));
         std::iter::once(head).chain(notes).chain(help).collect::<Vec<_>>().join("\n")
     };
-    verify(&request, baseline.as_ref()).problems.into_iter().map(line).collect::<Vec<_>>().join("\n")
+    problems.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -263,6 +285,36 @@ fn required_classes() {
 }
 
 #[test]
+fn providers_of_services() {
+    let with = |name: &str, role, service: &str, classes: &[Class]| {
+        let bytes: Vec<(String, Vec<u8>)> = classes.iter().map(|c| (format!("{}.class", c.name), c.bytes())).collect();
+        let mut entries: Vec<(&str, &[u8])> = bytes.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
+        entries.push(("META-INF/services/java.lang.Object", service.as_bytes()));
+        raw(name, role, zip(&entries))
+    };
+    let broken = || with("a-1.jar", Role::Stock, "x.Gone\nx.A\n", &[class("x/A")]);
+    assert_eq!(found(&[broken()], &[]), "", "the distribution's own");
+    let gone = jar("g-1.jar", Role::Removed, &[class("x/Gone")]);
+    let own = with("b-1.jar", Role::Added, "y.Gone # comment\n\ny.B\n", &[class("y/B"), class("y/C").extends("y/D")]);
+    let refused = with("c-1.jar", Role::Added, "y.C\n", &[]);
+    insta::assert_snapshot!([found(&[broken(), gone], &[]), found(&[own, refused], &[])].join("\n---\n"), @r#"
+    warning[service-broken]: a-1.jar names 1 provider of java.lang.Object that Java refuses
+      ServiceConfigurationError: java.lang.Object: Provider x.Gone not found
+      help: add the jar that has them, or leave this one out: whoever asks for the service fails
+    ---
+    warning[doubtful-link]: b-1.jar does not fit itself, which lacks 1 class
+      b-1.jar is here because of maven.jars
+      NoClassDefFoundError: y.C needs y.D
+      help: a sibling jar may have what it lacks: add that; else the jar was put together from versions that do not match, and another build of it will do
+    warning[service-broken]: b-1.jar names 2 providers of java.lang.Object that Java refuses
+      b-1.jar is here because of maven.jars
+      ServiceConfigurationError: java.lang.Object: Provider y.Gone not found
+      ServiceConfigurationError: java.lang.Object: y.B has no public constructor without parameters
+      help: add the jar that has them, or leave this one out: whoever asks for the service fails
+    "#);
+}
+
+#[test]
 fn jars_that_the_jvm_does_not_read() {
     let broken = |bytes: &[u8]| found(&[raw("x.jar", Role::Added, bytes.to_vec())], &[]);
     let mut encrypted = zip(&[("a/B.class", b"")]);
@@ -299,7 +351,7 @@ fn class_files_of_a_newer_java() {
     insta::assert_snapshot!(found(&[one, other], &[]), @r#"
     error[class-too-new]: b-2.0.jar is compiled for Java 21, and the image has Java 17
       b-2.0.jar is here because of maven.jars
-      1 class(es), such as y.D
+      1 class, such as y.D
       an older JVM refuses them with UnsupportedClassVersionError (JVMS 4.1)
       help: `java = "21"`, or a version of the jar that is made for Java 17
     "#);
@@ -316,7 +368,7 @@ fn classes_of_one_name() {
     let versions = added("a-1.1.jar", &[class("x/A").method("n", "()V")]);
     let deciding = added("b-2.0.jar", &[class("x/A").method("n", "()V"), class("y/U").calls("x/A", "n", "()V")]);
     insta::assert_snapshot!([differing, versions, deciding].join("\n---\n"), @r#"
-    warning[duplicate-classes]: b-2.0.jar and Spark's own a-1.0.jar have 1 different classes of one name
+    warning[duplicate-classes]: b-2.0.jar and Spark's own a-1.0.jar have 1 different class of one name
       b-2.0.jar is here because of maven.jars
       1 class is in both, 1 with other bytes (by CRC-32 and size), such as x.A
       which copy the JVM loads depends on the order of the directory
@@ -360,7 +412,7 @@ fn facts_read_back_from_their_bytes() {
 fn hostile_bytes_are_refused_and_no_more() {
     let sound = class("a/B").method("m", "(I)V").calls("a/C", "m", "()V").bytes();
     for cut in 0..sound.len() {
-        assert!(class::ClassFile::parse(&sound[..cut], Vec::new()).is_err(), "{cut}");
+        assert!(class::ClassFile::parse(&sound[..cut], class::Places::default()).is_err(), "{cut}");
     }
     // Every byte, changed in turn, ends in an answer.
     for at in 0..sound.len() {

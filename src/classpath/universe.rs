@@ -112,6 +112,18 @@ impl<'a> Universe<'a> {
         self.segments.get(usize::try_from(number).ok()?)
     }
 
+    /// The segments of jars that have these classes and those above them.
+    pub(super) fn segments_of(&self, classes: &[ClassNo]) -> Vec<u32> {
+        let all = classes.iter().flat_map(|class| self.lineage(*class));
+        let of = |class: ClassNo| {
+            usize::try_from(class).ok().and_then(|at| self.places.get(at)).map(|(segment, _)| *segment)
+        };
+        let mut segments: Vec<u32> = all.filter(|class| self.jar(*class) != RUNTIME).filter_map(of).collect();
+        segments.sort_unstable();
+        segments.dedup();
+        segments
+    }
+
     /// The segment that has the class, and its facts.
     pub(super) fn class(&self, class: ClassNo) -> Option<(&Placed<'a>, &'a ClassFacts)> {
         let (segment, index) = self.place(class)?;

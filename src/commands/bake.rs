@@ -1,14 +1,20 @@
-//! Layers that exist: rendered once, memoised by their plan, shared by every image.
+//! Layers that exist: rendered once, memoised by their plan, shared by every image; and the image of them.
 
+use crate::artifact::Coordinate;
 use crate::digest::Digest;
 use crate::error::{Error, Failure};
+use crate::image::{self, Format, Image};
 use crate::layer::{self, Layer, Recipe, Rendering};
 use crate::lock::Lock;
+use crate::memory;
 use crate::plan::{self, LayerPlan, Outline};
+use crate::problem::Problem;
+use crate::profile::{Profile, Size};
 use crate::project::OwnFiles;
 
-use super::gather::{Gathered, gather, key};
-use super::resolve::fetch;
+use super::gather::{self, Gathered, key};
+use super::remote::Remote;
+use super::sizes::settings;
 use super::{Request, World};
 
 /// Version of everything that decides a layer's entries beyond what they say: raised to forget memos.
@@ -39,9 +45,9 @@ pub(super) fn locked(
     epoch: u64,
     world: &World,
 ) -> Result<(Vec<Layer>, Outline), Error> {
-    let (parts, outline) = plan::compose(&Outline::default(), plan::locked(&gathered.contents)?)?;
+    let (parts, outline) = plan::locked(&gathered.contents)?;
     let work = world.ui.work("Baking", parts.len() as u64);
-    let mut layers = Vec::new();
+    let mut layers = gathered.base.clone();
     for part in &parts {
         work.doing(&part.name);
         layers.push(layer(part, recipe, epoch, world)?);
@@ -51,14 +57,31 @@ pub(super) fn locked(
     Ok((layers, outline))
 }
 
-/// The locked layers of a lock: nothing is done where the store has them all.
-pub(super) fn of_lock(request: &Request, lock: &Lock, own: &OwnFiles, world: &World) -> Result<Outline, Failure> {
-    let there = lock.layers.iter().all(|layer| world.store.has(&layer.digest, layer.size));
-    if there && let Some(outline) = world.store.record("outline", &outline_key(&lock.layers))? {
+/// The locked layers of a lock: nothing is done where the store has them all, or the registry where they go has.
+pub(super) fn of_lock(
+    request: &Request,
+    lock: &Lock,
+    own: &OwnFiles,
+    remote: Option<&Remote<'_>>,
+    world: &World,
+) -> Result<Outline, Failure> {
+    let has = |layer: &&Layer| world.store.has(&layer.digest, layer.size);
+    let absent: Vec<&Layer> = lock.layers.iter().filter(|layer| !has(layer)).collect();
+    if absent.is_empty()
+        && let Some(outline) = world.store.record("outline", &outline_key(&lock.layers))?
+    {
         return Ok(outline);
     }
-    fetch(&lock.artifacts, &world.registries(), world)?;
-    let gathered = gather(&request.profile, &lock.stack, &lock.artifacts, own, lock.epoch, world)?;
+    let last = lock.layers.iter().find(|layer| layer.name == plan::OUTLINE);
+    if let (Some(remote), Some(last)) = (remote, last)
+        && remote.have(&absent, world)?
+        && let Some(outline) = remote.outline(last, world)?
+    {
+        world.ui.step("Reusing", format_args!("{} locked layers of {}", absent.len(), remote.repository));
+        world.store.put_record("outline", &outline_key(&lock.layers), &outline)?;
+        return Ok(outline);
+    }
+    let gathered = gather::of_lock(request, lock, own, world)?;
     let (layers, outline) = locked(&gathered, lock.recipe, lock.epoch, world)?;
     for (promised, made) in lock.layers.iter().zip(&layers) {
         if promised != made {
@@ -75,4 +98,37 @@ pub(super) fn of_lock(request: &Request, lock: &Lock, own: &OwnFiles, world: &Wo
 
 fn outline_key(layers: &[Layer]) -> Digest {
     key(layers.iter().map(|layer| layer.diff_id.to_string()))
+}
+
+/// What the images of one profile share.
+pub(super) struct Parts<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) lock: &'a Lock,
+    /// The layers that follow from the lock.
+    pub(super) locked: &'a [Layer],
+    /// What they look like from above.
+    pub(super) outline: &'a Outline,
+    pub(super) own: &'a OwnFiles,
+    /// A layer a copy.
+    pub(super) copies: &'a [LayerPlan],
+}
+
+/// The image for a size, and what is to be said of its settings.
+pub(super) fn image(
+    parts: &Parts<'_>,
+    size: &Size,
+    format: Format,
+    world: &World,
+) -> Result<(Image, Vec<Problem>), Failure> {
+    let Parts { profile, lock, locked, outline, own, copies } = parts;
+    let coordinates: Vec<Coordinate> = lock.artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
+    let memory = memory::plan(profile, size, &lock.stack)?;
+    let settings = settings(profile, &lock.stack, lock.base.as_ref(), &memory, &coordinates)?;
+    let (above, _) = plan::compose(outline, plan::own(lock, profile, &own.small, &settings, copies)?)?;
+    let mut layers = locked.to_vec();
+    for part in &above {
+        layers.push(layer(part, lock.recipe, lock.epoch, world)?);
+    }
+    let image = image::assemble(&plan::runtime(lock, profile, &settings), &layers, lock.epoch, format)?;
+    Ok((image, settings.warnings))
 }

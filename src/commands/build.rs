@@ -1,64 +1,109 @@
 //! `build`: from the profile and its lock to images.
 
-use crate::artifact::Coordinate;
 use crate::classpath;
 use crate::cli;
-use crate::error::Failure;
 use crate::image::{self, Format, Image};
 use crate::layout::Named;
 use crate::lock::Lock;
-use crate::memory;
-use crate::plan::{self, LayerPlan, Outline};
-use crate::problem::Problem;
-use crate::profile::Size;
+use crate::plan::Outline;
 use crate::project::{self, OwnFiles};
+use crate::ui;
 
-use super::output::{Output, publish};
-use super::sizes::{settings, sizes};
-use super::{Request, Stop, World, bake, lock};
+use super::bake::Parts;
+use super::output::{Baked, Output, publish};
+use super::remote::Remote;
+use super::sizes::sizes;
+use super::{Request, Stop, World, bake, base, lock, named};
 
 pub(super) fn build(command: &cli::Build, world: &World) -> Result<(), Stop> {
     let outputs = command.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let mut images = Vec::new();
+    let mut baked = Vec::new();
     for typed in &command.profiles.profiles {
         let request = Request::open(typed, command.deny.deny.as_ref(), world)?;
-        let epoch_and_images = images_of(&request, command, world)?;
-        images.push(epoch_and_images);
+        let remote = if command.push { Some(remote(&request, command, world)?) } else { None };
+        baked.push(images_of(&request, remote, command, world)?);
     }
-    publish(command, &outputs, &images, world)
+    publish(command, &outputs, &baked, world)
+}
+
+/// Where the profile's images are pushed to.
+fn remote<'a>(request: &Request, command: &cli::Build, world: &'a World) -> Result<Remote<'a>, Stop> {
+    let name = &request.project.source.name;
+    let none = || Stop::Usage(format!("--push needs `[image] repository` in {name}: HOST/NAME, without a tag"));
+    let repository = request.profile.image.repository.as_ref().ok_or_else(none)?;
+    let mut choice = command.registry.clone();
+    choice.cache_from.extend(base::repository(&request.profile)?.map(|repository| repository.to_string()));
+    Remote::open(&repository.value, &choice, world)
 }
 
 /// The images of one profile, one a size.
-fn images_of(request: &Request, command: &cli::Build, world: &World) -> Result<(u64, Vec<Named>), Stop> {
+fn images_of<'a>(
+    request: &Request,
+    remote: Option<Remote<'a>>,
+    command: &cli::Build,
+    world: &'a World,
+) -> Result<Baked<'a>, Stop> {
     let profile = &request.profile;
     let own = request.settle(request.project.own_files(profile, &world.store), &[], world)?;
-    let (lock, outline) = ready_lock(request, &own, command.locked, world)?;
+    // An output on this machine needs the layers themselves.
+    let reuse = remote.as_ref().filter(|_| command.output.is_empty());
+    let (lock, outline) = ready_lock(request, &own, command.locked, reuse, world)?;
     let copied = request.settle(project::copies(&request.project, profile, &world.store), &[], world)?;
     for path in &copied.left_out {
         world.ui.note(format_args!("left out of the image: {path}"));
     }
+    app(request, &lock, &own, world)?;
     let format = match command.format {
         cli::Format::Oci => Format::Oci,
         cli::Format::Docker => Format::Docker,
     };
+    request.judge(named::problems(request, &lock, &own, &copied.layers, world)?, false, world)?;
     let mut warnings = Vec::new();
     let mut images = Vec::new();
-    let shared = Shared { request, lock: &lock, outline: &outline, copies: &copied.layers };
+    let parts =
+        Parts { profile, lock: &lock, locked: &lock.layers, outline: &outline, own: &own, copies: &copied.layers };
     for (suffix, size) in sizes(&command.size, profile)? {
-        let made = image(&shared, &size, format, world);
+        let made = bake::image(&parts, &size, format, world);
         let (image, more) = request.settle(made, &warnings, world)?;
         warnings.extend(more);
         let name = format!("{}{suffix}", request.project.name);
-        let tags = if command.tag.is_empty() { vec![format!("{name}:latest")] } else { command.tag.clone() };
+        let tags = match &remote {
+            Some(remote) => remote.names(&command.tag, &suffix)?,
+            None if command.tag.is_empty() => vec![format!("{name}:latest")],
+            None => command.tag.iter().map(|tag| tagged(tag)).collect(),
+        };
         say_size(&name, &image, world);
         images.push(Named { name, tags, image });
     }
     request.judge(warnings, false, world)?;
-    Ok((lock.epoch, images))
+    Ok(Baked { epoch: lock.epoch, images, remote })
+}
+
+/// The app's code is the user's, and may have changed since the lock was made.
+fn app(request: &Request, lock: &Lock, own: &OwnFiles, world: &World) -> Result<(), Stop> {
+    if request.profile.app.copies.is_empty() {
+        return Ok(());
+    }
+    let image = request.settle(super::app::image(request, lock, own, None, world), &[], world)?;
+    let problems =
+        request.settle(super::app::problems(request, &lock.stack, lock.base.as_ref(), image.as_ref()), &[], world)?;
+    request.judge(problems, false, world)
+}
+
+/// As docker reads a name: without a tag it is the latest. In an archive it has to be written.
+fn tagged(name: &str) -> String {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    if last.contains(':') { name.to_owned() } else { format!("{name}:latest") }
 }
 
 /// The lock of the profile, with its layers in the store. Where there is none it is made and written.
-fn ready_lock(request: &Request, own: &OwnFiles, locked: bool, world: &World) -> Result<(Lock, Outline), Stop> {
+fn ready_lock(
+    request: &Request,
+    own: &OwnFiles,
+    locked: bool,
+    remote: Option<&Remote<'_>>,
+    world: &World,
+) -> Result<(Lock, Outline), Stop> {
     match request.project.lock()? {
         None if !locked && request.project.lock_path.is_some() => {
             let (lock, outline) = lock::make(request, own, world)?;
@@ -79,7 +124,9 @@ fn ready_lock(request: &Request, own: &OwnFiles, locked: bool, world: &World) ->
                 let report = super::classpath::of_lock(request, &lock, own, false, world)?;
                 request.judge(report.problems, false, world)?;
             }
-            let outline = request.settle(bake::of_lock(request, &lock, own, world), &[], world)?;
+            let settings = super::settings::problems(&request.profile, &lock.artifacts, &lock.stack.java, own, world)?;
+            request.judge(settings, false, world)?;
+            let outline = request.settle(bake::of_lock(request, &lock, own, remote, world), &[], world)?;
             Ok((lock, outline))
         }
     }
@@ -87,48 +134,29 @@ fn ready_lock(request: &Request, own: &OwnFiles, locked: bool, world: &World) ->
 
 /// The lock's time alone counts; a variable that says another is worth a line.
 fn notice_epoch(lock: &Lock, world: &World) -> Result<(), Stop> {
-    let Some(text) = world.environment.var("SOURCE_DATE_EPOCH") else { return Ok(()) };
-    let asked: Option<u64> = text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
-    match asked {
-        None => {
-            Err(Stop::Usage(format!("SOURCE_DATE_EPOCH is `{text}`; it must be a whole number of seconds since 1970")))
-        }
-        Some(asked) if asked != lock.epoch => {
-            world
-                .ui
-                .note(format_args!("SOURCE_DATE_EPOCH is {asked}, and the lock's own time, {}, is used", lock.epoch));
-            Ok(())
-        }
-        Some(_) => Ok(()),
+    if let Some(asked) = lock::asked_epoch(world)?.filter(|asked| *asked != lock.epoch) {
+        let own = lock.epoch;
+        world.ui.note(format_args!("SOURCE_DATE_EPOCH is {asked}, and the lock's own time, {own}, is used"));
     }
-}
-
-/// What the images of one profile share.
-struct Shared<'a> {
-    request: &'a Request,
-    lock: &'a Lock,
-    outline: &'a Outline,
-    copies: &'a [LayerPlan],
-}
-
-fn image(shared: &Shared<'_>, size: &Size, format: Format, world: &World) -> Result<(Image, Vec<Problem>), Failure> {
-    let Shared { request, lock, outline, copies } = shared;
-    let coordinates: Vec<Coordinate> = lock.artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
-    let memory = memory::plan(&request.profile, size, &lock.stack)?;
-    let settings = settings(&request.profile, &lock.stack, &memory, &coordinates)?;
-    let (parts, _) = plan::compose(outline, plan::own(lock, &settings, copies)?)?;
-    let mut layers = lock.layers.clone();
-    for part in &parts {
-        layers.push(bake::layer(part, lock.recipe, lock.epoch, world)?);
-    }
-    let image = image::assemble(&plan::runtime(&request.profile, &settings), &layers, lock.epoch, format)?;
-    Ok((image, settings.warnings))
+    Ok(())
 }
 
 fn say_size(name: &str, image: &Image, world: &World) {
-    let size = crate::fetch::megabytes(image.size());
+    let size = ui::size(image.size());
     world.ui.step("Built", format_args!("{name}: {} layers, {size} compressed", image.layers.len()));
     if image.strains_aci() {
         world.ui.warn(format_args!("Azure Container Instances guarantees images up to 15 GB; this one has {size}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_a_tag_is_the_latest() {
+        let said = ["score", "score:1", "registry.example:5000/score", "registry.example:5000/score:1"].map(tagged);
+        let full = ["score:latest", "score:1", "registry.example:5000/score:latest", "registry.example:5000/score:1"];
+        assert_eq!(said, full);
     }
 }

@@ -1,6 +1,7 @@
 //! `cache`: the store.
 
 use crate::cli::{self, CacheAction};
+use crate::ui;
 
 use super::{Stop, World, say};
 
@@ -13,10 +14,7 @@ pub(super) fn cache(command: &cli::Cache, world: &World) -> Result<(), Stop> {
         }
         CacheAction::Prune => {
             let freed = world.store.prune()?;
-            world.ui.step(
-                "Removed",
-                format_args!("{} from {}", crate::fetch::megabytes(freed), world.store.root().display()),
-            );
+            world.ui.step("Removed", format_args!("{} from {}", ui::size(freed), world.store.root().display()));
         }
     }
     Ok(())

@@ -1,15 +1,16 @@
 //! `check`: every static check of a profile and its lock, all problems at once. Nothing is written.
 
-use crate::artifact::Coordinate;
+use crate::app::Image;
+use crate::artifact::{Artifact, Coordinate};
 use crate::cli;
 use crate::error::Failure;
 use crate::lock::Lock;
 use crate::problem::{self, At, Level, Problem};
 use crate::profile::{Located, Profile};
-use crate::project::OwnFiles;
-use crate::{matrix, memory};
+use crate::project::{self, OwnFiles};
+use crate::{matrix, memory, plan};
 
-use super::{Request, Stop, World, lock, say, sizes};
+use super::{Request, Stop, World, app, lock, named, say, settings, sizes};
 
 pub(super) fn check(command: &cli::Check, world: &World) -> Result<(), Stop> {
     let mut failed = false;
@@ -48,15 +49,31 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
     };
     let newer = matrix::newer_spark(profile);
     // What a newer PySpark carries is in its sdist alone: without a lock there is no stack yet.
-    let selected = newer.map_or_else(|| matrix::select(profile, None), |spark| Err(vec![matrix::newer(spark)]));
+    let selected = match newer {
+        Some(spark) => Err(vec![matrix::newer(spark)]),
+        // What a base has is in its layers alone.
+        None if profile.stack.base.is_some() => Err(Vec::new()),
+        None => matrix::select(profile, None),
+    };
     let own = request.project.own_files(profile, &world.store);
     let locked = match (&own, request.project.lock()?) {
         (Ok(own), Some(locked)) => Some(lock::current(request, Some(locked), own)),
         _ => None,
     };
-    let class_path = match (&own, &locked) {
-        (Ok(own), Some(Ok(lock))) => class_path(request, lock, own, world)?,
-        _ => Vec::new(),
+    let (of_jars, image) = match (&own, &locked) {
+        (Ok(own), Some(Ok(lock))) => {
+            let mut found = settings::problems(profile, &lock.artifacts, &lock.stack.java, own, world)?;
+            let (class_path, image) = contents(request, lock, own, world)?;
+            found.extend(class_path);
+            // What cannot be copied is told by `build`, which reads it.
+            if plan::names_paths(&profile.spark_conf)
+                && let Ok(copied) = project::copies(&request.project, profile, &world.store)
+            {
+                found.extend(named::problems(request, lock, own, &copied.layers, world)?);
+            }
+            (found, image)
+        }
+        _ => (Vec::new(), None),
     };
     collect(own.map(drop))?;
     let stack = match &selected {
@@ -66,42 +83,67 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
             None
         }
     };
+    let mut base = None;
     let (stack, artifacts) = match locked {
-        Some(Ok(lock)) => (Some(lock.stack), lock.artifacts),
+        Some(Ok(lock)) => {
+            base = lock.base;
+            (Some(lock.stack), lock.artifacts)
+        }
         Some(Err(failure)) => {
             collect(Err(failure))?;
             (stack, Vec::new())
         }
         None => (stack, Vec::new()),
     };
+    let derived = derived(&artifacts, world)?;
     let coordinates: Vec<Coordinate> = artifacts.into_iter().map(|artifact| artifact.coordinate).collect();
     if let Some(stack) = &stack {
         for size in std::iter::once(&profile.target.size).chain(profile.target.sizes.values()) {
             let settings = memory::plan(profile, size, stack).map_err(Failure::from).and_then(|memory| {
-                let settings = sizes::settings(profile, stack, &memory, &coordinates)?;
+                let settings = sizes::settings(profile, stack, base.as_ref(), &memory, &coordinates)?;
                 if settings.warnings.is_empty() { Ok(()) } else { Err(settings.warnings.into()) }
             });
             collect(settings)?;
         }
-        collect(Err(matrix::check(profile, stack, &coordinates).into()))?;
+        collect(Err(matrix::check(profile, stack, &coordinates, derived.as_ref()).into()))?;
+        let app = app::problems(request, stack, base.as_ref(), image.as_ref());
+        collect(app.and_then(|problems| Err(problems.into())))?;
     }
-    problems.extend(class_path);
+    problems.extend(of_jars);
     Ok(problems)
 }
 
-/// What the class path shows, where the locked files are at hand: `check` fetches nothing.
-fn class_path(request: &Request, lock: &Lock, own: &OwnFiles, world: &World) -> Result<Vec<Problem>, Stop> {
-    if lock.artifacts.iter().all(|artifact| world.store.has(&artifact.sha256, artifact.size)) {
-        return Ok(super::classpath::of_lock(request, lock, own, false, world)?.problems);
+/// What the locked PySpark carries, where the facts do not know it and the store has it.
+fn derived(artifacts: &[Artifact], world: &World) -> Result<Option<matrix::Release>, Stop> {
+    let is_newer = |coordinate: &Coordinate| matches!(coordinate, Coordinate::Pypi { name, version } if name == "pyspark" && matrix::shipped(version).is_none());
+    let pyspark = artifacts.iter().find(|artifact| is_newer(&artifact.coordinate));
+    let here = pyspark.filter(|artifact| world.store.has(&artifact.sha256, artifact.size));
+    Ok(here.map(|artifact| super::gather::release(artifact, world)).transpose()?)
+}
+
+/// What the class path shows, and what the image holds for the app, where the locked files are at hand: `check`
+/// fetches nothing.
+fn contents(
+    request: &Request,
+    lock: &Lock,
+    own: &OwnFiles,
+    world: &World,
+) -> Result<(Vec<Problem>, Option<Image>), Stop> {
+    if !app::at_hand(lock, world) {
+        world.ui.note("locked files are not in the store: the class path is not verified, nor what the app imports");
+        return Ok((Vec::new(), None));
     }
-    world.ui.note("the class path is not verified: locked files are not in the store");
-    Ok(Vec::new())
+    let profile = &request.profile;
+    let gathered = request.settle(super::gather::of_lock(request, lock, own, world), &[], world)?;
+    let report = super::classpath::of_profile(&gathered, &lock.stack, profile, false, world)?;
+    let image = request.settle(app::image(request, lock, own, Some(&gathered), world), &[], world)?;
+    Ok((report.problems, image))
 }
 
 /// The place of a key of the lock's inputs.
 pub(super) fn place(profile: &Profile, key: &str) -> Option<At> {
     let stack = &profile.stack;
-    let pins = [&stack.spark, &stack.hadoop, &stack.scala, &stack.java, &stack.python, &stack.debian];
+    let pins = [&stack.spark, &stack.hadoop, &stack.scala, &stack.java, &stack.python, &stack.debian, &stack.base];
     let values = [
         &profile.maven.jars,
         &profile.maven.exclude,

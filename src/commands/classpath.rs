@@ -1,13 +1,15 @@
 //! `classpath`: the class path of a profile, or of any jars, verified as the JVM would.
 #![expect(clippy::disallowed_methods, reason = "reads the directories that the command line names")]
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::classpath::{self, Baseline, Facts, Jar, Report, Role, Runtime};
+use crate::classpath::{self, Baseline, Explanation, Facts, Jar, ModuleFlags, Proof, Report, Required, Role, Runtime};
 use crate::cli;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -19,14 +21,14 @@ use crate::profile::{Located, Profile};
 use crate::project::OwnFiles;
 use crate::store::Disk;
 use crate::threads;
-use crate::tree::{ImagePath, Kind};
 
-use super::gather::{Gathered, gather, key, known_by};
-use super::resolve::fetch;
+use super::gather::{Gathered, key, known_by};
 use super::{Request, Stop, World, lock, say};
 
 /// Version of the JSON report: docs/classpath.md tells its fields.
 const JSON_VERSION: u32 = 1;
+/// Jars that one manifest may bring; no real one names more than some hundred.
+const MAX_BROUGHT: usize = 10_000;
 /// Number of the form in which facts are kept.
 const RULES: u32 = classpath::FACTS_VERSION;
 
@@ -38,31 +40,106 @@ pub(super) fn of_profile(
     details: bool,
     world: &World,
 ) -> Result<Report, Error> {
+    in_profile(gathered, stack, profile, details, world, verified)
+}
+
+/// Asks the class path of gathered contents.
+fn in_profile<T>(
+    gathered: &Gathered,
+    stack: &Stack,
+    profile: &Profile,
+    details: bool,
+    world: &World,
+    ask: impl FnOnce(&ClassPath<'_>, &World) -> Result<T, Error>,
+) -> Result<T, Error> {
     let java = stack.java.parse().map_err(|_| Error::archive(&stack.java, "is no feature release of Java"))?;
-    let is_image = |path: &ImagePath| path.to_string().ends_with("/lib/modules");
-    let image = gathered.contents.java.iter().find_map(|entry| match &entry.kind {
-        Kind::File(source) if is_image(&entry.path) => Some(source),
-        _ => None,
-    });
-    let image = image.ok_or_else(|| Error::archive("the Java runtime", "has no lib/modules"))?;
+    let image = &gathered.modules;
     let bytes = outside::open(image, &world.store)?;
-    let runtime = runtime("lib/modules", &known_by(image), bytes.as_ref(), world)?;
-    let jars = &gathered.class_path;
-    let facts = facts(jars, java, world)?;
-    let flags = classpath::spark_flags(jars, &facts);
-    let require: Vec<_> =
-        profile.require.iter().cloned().chain(classpath::named_classes(&profile.spark_conf)).collect();
-    let request = classpath::Request {
-        jars,
+    let path = ClassPath {
+        jars: &gathered.class_path,
+        java,
+        image: Image { name: "lib/modules".to_owned(), known_by: known_by(image), bytes: bytes.as_ref() },
+        flags: ModuleFlags::default(),
+        require: profile
+            .require
+            .iter()
+            .cloned()
+            .map(Required::from)
+            .chain(classpath::named_classes(&profile.spark_conf))
+            .collect(),
+        details,
+    };
+    ask(&path, world)
+}
+
+/// A class path, before anything of it is read.
+struct ClassPath<'a> {
+    jars: &'a [Jar],
+    /// Java's feature release.
+    java: u32,
+    image: Image<'a>,
+    /// Beside those that Spark itself starts Java with.
+    flags: ModuleFlags,
+    require: Vec<Required>,
+    details: bool,
+}
+
+/// The runtime's `lib/modules`.
+struct Image<'a> {
+    name: String,
+    known_by: String,
+    bytes: &'a dyn ReadAt,
+}
+
+/// A verdict without findings, which is kept.
+#[derive(Serialize, Deserialize)]
+struct Clean {
+    jars: usize,
+    classes: usize,
+    optional: usize,
+    proofs: Vec<Proof>,
+}
+
+/// Verifies a class path. One that was found clean is the same as long as nothing of it changes.
+fn verified(path: &ClassPath<'_>, world: &World) -> Result<Report, Error> {
+    let jars = path.jars.iter().map(|jar| format!("{} {:?} {}", jar.name, jar.role, jar.known_by));
+    let rules = format!("{RULES} {} {} {:?}", classpath::RULES_VERSION, path.java, path.flags);
+    let asked = path.require.iter().map(|required| format!("{} {:?}", required.class.value, required.making));
+    let key = key([rules, path.image.known_by.clone()].into_iter().chain(jars).chain(asked));
+    let kept = !path.details && path.jars.iter().all(|jar| !jar.known_by.is_empty());
+    if kept && let Some(Clean { jars, classes, optional, proofs }) = world.store.record("class-path", &key)? {
+        return Ok(Report { jars, classes, optional, proofs, ..Report::default() });
+    }
+    let report = opened(path, world, |request| judge(request, &path.image.known_by, world))??;
+    if kept && report.problems.is_empty() {
+        let Report { jars, classes, optional, ref proofs, .. } = report;
+        world.store.put_record("class-path", &key, &Clean { jars, classes, optional, proofs: proofs.clone() })?;
+    }
+    Ok(report)
+}
+
+/// Reads a class path, and asks it.
+fn opened<T>(path: &ClassPath<'_>, world: &World, ask: impl FnOnce(&classpath::Request<'_>) -> T) -> Result<T, Error> {
+    let runtime = runtime(&path.image.name, &path.image.known_by, path.image.bytes, world)?;
+    let facts = facts(path.jars, path.java, world)?;
+    let mut flags = classpath::spark_flags(path.jars, &facts);
+    flags.add_modules.extend(path.flags.add_modules.iter().cloned());
+    flags.open.extend(path.flags.open.iter().cloned());
+    Ok(ask(&classpath::Request {
+        jars: path.jars,
         facts: &facts,
         runtime: &runtime,
-        java,
+        java: path.java,
         flags: &flags,
-        require: &require,
-        details,
+        require: &path.require,
+        details: path.details,
         threads: world.threads,
-    };
-    judge(&request, &known_by(image), world)
+    }))
+}
+
+/// What a class or member is on the class path.
+fn explained(path: &ClassPath<'_>, world: &World, name: &str) -> Result<Explanation, Error> {
+    opened(path, world, |request| classpath::explain(request, path.image.bytes, name))
 }
 
 /// The runtime's classes, from the store where they were read before.
@@ -85,18 +162,12 @@ fn facts(jars: &[Jar], java: u32, world: &World) -> Result<Vec<Facts>, Error> {
     })?;
     let fresh: Vec<&dyn ReadAt> =
         jars.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(jar, _)| jar.bytes.as_ref()).collect();
-    let mut fresh = classpath::facts(&fresh, java, world.threads).into_iter();
-    let mut all = Vec::with_capacity(jars.len());
-    for (known, key) in known.into_iter().zip(&keys) {
-        if let Some(facts) = known {
-            all.push(facts);
-            continue;
-        }
-        let facts = fresh.next().unwrap_or_default();
-        world.store.put_bytes("facts", key, &facts.to_bytes())?;
-        all.push(facts);
-    }
-    Ok(all)
+    let fresh = classpath::facts(&fresh, java, world.threads);
+    let of_fresh = keys.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(key, _)| key);
+    let kept: Vec<(&Digest, &Facts)> = of_fresh.zip(&fresh).collect();
+    threads::all(&kept, world.threads, |(key, facts)| world.store.put_bytes("facts", key, &facts.to_bytes()))?;
+    let mut fresh = fresh.into_iter();
+    Ok(known.into_iter().map(|known| known.or_else(|| fresh.next()).unwrap_or_default()).collect())
 }
 
 /// Verifies, against the untouched distribution where there is one.
@@ -112,9 +183,9 @@ fn judge(request: &classpath::Request<'_>, runtime: &str, world: &World) -> Resu
     if let Some(known) = world.store.bytes("baseline", &key)? {
         return Ok(classpath::verify(request, Some(&Baseline::from_bytes(&known))));
     }
-    let baseline = classpath::baseline(request);
+    let (baseline, report) = classpath::verify_anew(request);
     world.store.put_bytes("baseline", &key, &baseline.to_bytes())?;
-    Ok(classpath::verify(request, Some(&baseline)))
+    Ok(report)
 }
 
 pub(super) fn classpath(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
@@ -132,11 +203,21 @@ pub(super) fn of_lock(
     details: bool,
     world: &World,
 ) -> Result<Report, Stop> {
+    in_lock(request, lock, own, details, world, verified)
+}
+
+/// Asks the class path of a lock; its files are fetched.
+fn in_lock<T>(
+    request: &Request,
+    lock: &Lock,
+    own: &OwnFiles,
+    details: bool,
+    world: &World,
+    ask: impl FnOnce(&ClassPath<'_>, &World) -> Result<T, Error>,
+) -> Result<T, Stop> {
     let profile = &request.profile;
-    fetch(&lock.artifacts, &world.registries(), world)?;
-    let gathered = gather(profile, &lock.stack, &lock.artifacts, own, lock.epoch, world);
-    let gathered = request.settle(gathered, &[], world)?;
-    Ok(of_profile(&gathered, &lock.stack, profile, details, world)?)
+    let gathered = request.settle(super::gather::of_lock(request, lock, own, world), &[], world)?;
+    Ok(in_profile(&gathered, &lock.stack, profile, details, world, ask)?)
 }
 
 /// The class path of a profile's lock.
@@ -144,6 +225,10 @@ fn of_command(command: &cli::Classpath, world: &World) -> Result<(), Stop> {
     let request = Request::open(&command.profile, command.deny.deny.as_ref(), world)?;
     let own = request.settle(request.project.own_files(&request.profile, &world.store), &[], world)?;
     let lock = request.settle(lock::current(&request, request.project.lock()?, &own), &[], world)?;
+    if let Some(name) = &command.explain {
+        let explanation = in_lock(&request, &lock, &own, false, world, |path, world| explained(path, world, name))?;
+        return say_explanation(command, &explanation);
+    }
     let report = of_lock(&request, &lock, &own, command.all, world)?;
     let weighed = request.weigh(report.problems.clone(), false);
     show(command, &report, &weighed, &request.project.source, world)
@@ -153,16 +238,17 @@ fn of_jars(command: &cli::Classpath, java: &Path, world: &World) -> Result<(), S
     let place = |path: &Path| world.environment.cwd.join(path);
     let (image, release) = java_image(&place(java))?;
     let (file, known_by) = open(&image)?;
-    let runtime = runtime(&image.display().to_string(), &known_by, &file, world)?;
     let mut jars = Vec::new();
     let stock = match &command.baseline {
         Some(dir) => jar_files(&place(dir))?,
         None => Vec::new(),
     };
+    let mut asked = Vec::new();
     for path in &command.jars {
-        for file in jar_files(&place(path))? {
-            jars.push(jar(&file, Role::Added)?);
-        }
+        asked.extend(jar_files(&place(path))?);
+    }
+    for file in followed(asked, release, world)? {
+        jars.push(jar(&file, Role::Added)?);
     }
     for file in stock {
         let old = jar(&file, Role::Removed)?;
@@ -174,27 +260,59 @@ fn of_jars(command: &cli::Classpath, java: &Path, world: &World) -> Result<(), S
     if jars.is_empty() {
         world.ui.note("there are no jars");
     }
-    let facts = facts(&jars, release, world)?;
-    let mut flags = classpath::spark_flags(&jars, &facts);
-    flags.add_modules.extend(command.add_modules.iter().cloned());
-    flags.open.extend(command.add_opens.iter().cloned());
-    let require: Vec<Located<String>> =
-        command.require.iter().map(|name| Located { value: name.clone(), at: problem::At::default() }).collect();
-    let request = classpath::Request {
+    let named = |name: &String| Required::from(Located { value: name.clone(), at: problem::At::default() });
+    let path = ClassPath {
         jars: &jars,
-        facts: &facts,
-        runtime: &runtime,
         java: release,
-        flags: &flags,
-        require: &require,
+        image: Image { name: image.display().to_string(), known_by, bytes: &file },
+        flags: ModuleFlags { add_modules: command.add_modules.clone(), open: command.add_opens.clone() },
+        require: command.require.iter().map(named).collect(),
         details: command.all,
-        threads: world.threads,
     };
-    let report = judge(&request, &known_by, world)?;
+    if let Some(name) = &command.explain {
+        return say_explanation(command, &explained(&path, world, name)?);
+    }
+    let report = verified(&path, world)?;
     let source = SourceFile { name: "the class path".to_owned(), text: String::new() };
     let level = |level: Level| if command.deny.deny.is_some() && level == Level::Warn { Level::Deny } else { level };
     let weighed: Vec<(Level, Problem)> = report.problems.iter().map(|p| (level(p.code.level), p.clone())).collect();
     show(command, &report, &weighed, &source, world)
+}
+
+/// A class that is not there, or cannot be used, is a finding.
+fn say_explanation(command: &cli::Classpath, explanation: &Explanation) -> Result<(), Stop> {
+    if command.json {
+        let mut json = json!({ "version": JSON_VERSION });
+        if let Some(fields) = json.as_object_mut() {
+            fields.insert("explanation".to_owned(), json!(explanation));
+        }
+        say(&format!("{json}\n"));
+    } else {
+        say(&explanation.to_string());
+    }
+    if explanation.is_sound() { Ok(()) } else { Err(Stop::Problems) }
+}
+
+/// Jars with those that their manifests bring, each behind the first that names it, as Java opens them.
+fn followed(asked: Vec<PathBuf>, java: u32, world: &World) -> Result<Vec<PathBuf>, Error> {
+    let brought = |file: &PathBuf| {
+        let directory = file.parent().unwrap_or(Path::new("")).to_owned();
+        let paths = classpath::brings(&open(file)?.0, java).into_iter().take(MAX_BROUGHT);
+        // A directory of classes is not looked into.
+        Ok(paths.map(|path| directory.join(path)).filter(|path| path.is_file()).collect::<Vec<_>>())
+    };
+    let first = threads::all(&asked, world.threads, brought)?.into_iter().map(Some);
+    let mut pending: Vec<(PathBuf, Option<Vec<PathBuf>>)> = asked.into_iter().zip(first).rev().collect();
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    while let Some((file, brings)) = pending.pop() {
+        if seen.insert(fs::canonicalize(&file).map_err(Error::read(&file))?) {
+            let brings = brings.map_or_else(|| brought(&file), Ok)?;
+            pending.extend(brings.into_iter().rev().map(|file| (file, None)));
+            found.push(file);
+        }
+    }
+    Ok(found)
 }
 
 fn show(
@@ -211,6 +329,7 @@ fn show(
             "jars": report.jars,
             "classes": report.classes,
             "optional-classes": report.optional,
+            "overrides": report.proofs,
             "problems": problem::json(weighed, source),
         });
         if let (Some(details), Some(json)) = (&report.details, json.as_object_mut()) {
@@ -222,6 +341,9 @@ fn show(
     super::show(weighed, source, world);
     if let Some(details) = &report.details {
         say(&details.to_string());
+    }
+    for proof in &report.proofs {
+        say(&format!("{proof}\n"));
     }
     let summary = format!("{}, {}: ", plural(report.jars, "jar", "jars"), plural(report.classes, "class", "classes"));
     let found = if shown == 0 { "everything links".to_owned() } else { plural(shown, "finding", "findings") };

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::cli;
+use crate::diagnose;
 use crate::problem;
 
 use super::{Stop, World, matrix, say};
@@ -10,10 +11,15 @@ use super::{Stop, World, matrix, say};
 pub(super) fn explain(command: &cli::Explain, world: &World) -> Result<(), Stop> {
     let name = &command.name;
     if command.json {
-        return as_json(name);
+        return as_json(name, world);
     }
     if let Some(text) = problem::explain(name) {
         say(&text);
+        return Ok(());
+    }
+    if let Some(known) = diagnose::known(name) {
+        let said = known.evidence.map_or_else(String::new, |line| format!("  looks like: {}\n", line.text));
+        say(&format!("{} [{name}]\n{said}  remedy: {}\n  source: {}\n", known.cause, known.fix, known.source));
         return Ok(());
     }
     match matrix::explain(name, world)? {
@@ -25,10 +31,11 @@ pub(super) fn explain(command: &cli::Explain, world: &World) -> Result<(), Stop>
     }
 }
 
-fn as_json(name: &str) -> Result<(), Stop> {
+fn as_json(name: &str, world: &World) -> Result<(), Stop> {
     let value = match problem::codes::find(name) {
         Some(code) => json!({ "problem": code.name, "explanation": code.explanation }),
-        None => matrix::explain_json(name)?.ok_or_else(|| unknown(name))?,
+        None if diagnose::known(name).is_some() => json!({ "failure": name, "known": diagnose::known(name) }),
+        None => matrix::explain_json(name, world)?.ok_or_else(|| unknown(name))?,
     };
     say(&format!("{value:#}\n"));
     Ok(())
@@ -37,10 +44,11 @@ fn as_json(name: &str) -> Result<(), Stop> {
 fn unknown(name: &str) -> Stop {
     let rules = crate::matrix::rules().map(|rule| rule.id.clone());
     let names = problem::codes::all().map(|code| code.name.to_owned()).chain(rules);
+    let names = names.chain(diagnose::names().map(str::to_owned));
     let near = names
         .map(|known| (strsim::damerau_levenshtein(&known, name), known))
         .filter(|(distance, known)| *distance <= 2.max(known.len() / 3))
         .min();
     let hint = near.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();
-    Stop::Usage(format!("no problem and no rule is called `{name}`{hint}"))
+    Stop::Usage(format!("no problem, rule or failure is called `{name}`{hint}"))
 }

@@ -1,11 +1,14 @@
 //! What the locked artifacts hold: unpacked once, side by side, and laid out by their rooms.
 
 use crate::artifact::{Artifact, Coordinate};
+use crate::base;
 use crate::classpath::{self, Role};
 use crate::debian::deb;
 use crate::debian::root;
 use crate::digest::Digest;
 use crate::error::{Error, Failure};
+use crate::layer::Layer;
+use crate::lock::Lock;
 use crate::matrix::{self, Stack};
 use crate::maven::place;
 use crate::outside::{self, Blobs, Range, ReadAt};
@@ -17,7 +20,9 @@ use crate::pypi::{self, Site};
 use crate::threads;
 use crate::tree::{Entry, Kind, Source};
 
-use super::World;
+use super::base::Ground;
+use super::resolve::fetch;
+use super::{Request, World};
 
 /// Numbers of the rules by which archives are unpacked; a change of what is recorded raises them.
 const DEB_RULES: u32 = 1;
@@ -37,6 +42,10 @@ enum Unpacked {
 pub(super) struct Gathered {
     /// For the plan.
     pub(super) contents: Contents,
+    /// The layers of the base, where there is one.
+    pub(super) base: Vec<Layer>,
+    /// The runtime's `lib/modules`.
+    pub(super) modules: Source,
     /// Jars of the class path, for its verification.
     pub(super) class_path: Vec<classpath::Jar>,
     /// What the rooms found.
@@ -70,18 +79,25 @@ pub(super) fn derive(sdist: &pypi::sdist::Sdist, spool: &dyn ReadAt, what: &str)
     matrix::derive(&evidence).map_err(|reason| Error::archive(what, reason))
 }
 
+/// What an image is made of beside the user's own files.
+#[derive(Clone, Copy)]
+pub(super) struct Locked<'a> {
+    pub(super) stack: &'a Stack,
+    pub(super) artifacts: &'a [Artifact],
+    pub(super) epoch: u64,
+    /// The base instead of Debian's packages.
+    pub(super) ground: Option<&'a Ground>,
+}
+
 /// Unpacks every artifact, which must be in the store, and lays it out.
-pub(super) fn gather(
-    profile: &Profile,
-    stack: &Stack,
-    artifacts: &[Artifact],
-    own: &OwnFiles,
-    epoch: u64,
-    world: &World,
-) -> Result<Gathered, Failure> {
+pub(super) fn gather(profile: &Profile, of: &Locked<'_>, own: &OwnFiles, world: &World) -> Result<Gathered, Failure> {
+    let Locked { stack, artifacts, epoch, ground } = *of;
     let unpacked = unpack(artifacts, world)?;
     let with = artifacts.iter().zip(&unpacked);
-    let (base, java, mut problems) = debian(profile, stack, with.clone(), own, epoch, world)?;
+    let (base, java, mut problems) = match ground {
+        Some(ground) => (base::accounts(&ground.root), Vec::new(), Vec::new()),
+        None => debian(profile, stack, with.clone(), own, epoch, world)?,
+    };
     let site = Site::debian(&stack.python)?;
     let mut installed: Vec<(String, Vec<Entry>)> = Vec::new();
     let mut pyspark = None;
@@ -109,6 +125,7 @@ pub(super) fn gather(
     files.push(Entry::symlink(link, pyspark.home.to_string()));
     let jars = jars(artifacts, &pyspark.jars, own)?;
     let contents = Contents {
+        below: ground.map(|ground| ground.root.outline()).unwrap_or_default(),
         base,
         java,
         class_directory: Some(pyspark.home.join("jars").map_err(|bad| Error::archive("the plan", bad))?),
@@ -117,8 +134,36 @@ pub(super) fn gather(
         python: installed.into_iter().flat_map(|(_, entries)| entries).collect(),
         jars,
     };
+    if let (Some(ground), Some(at)) = (ground, &profile.stack.base) {
+        let all = [&contents.spark_jars, &contents.pyspark, &contents.python];
+        let all: Vec<&Entry> = all.into_iter().flatten().collect();
+        problems.extend(base::mixed(&ground.root, &all, &at.at));
+    }
     let class_path = class_path(&contents, artifacts, profile, world)?;
-    Ok(Gathered { contents, class_path, problems })
+    let modules = match ground.map(Ground::modules) {
+        Some(modules) => modules.map(|(digest, size)| Source::Blob { digest, size }),
+        None => contents.java.iter().find_map(modules),
+    };
+    let modules = modules.ok_or_else(|| Error::archive("the Java runtime", "has no lib/modules"))?;
+    let base = ground.map(|ground| ground.layers.clone()).unwrap_or_default();
+    Ok(Gathered { contents, base, modules, class_path, problems })
+}
+
+/// An entry's bytes, where it is Java's classes.
+fn modules(entry: &Entry) -> Option<Source> {
+    match &entry.kind {
+        Kind::File(source) if entry.path.as_str().ends_with("/lib/modules") => Some(source.clone()),
+        _ => None,
+    }
+}
+
+/// What a lock's files and base hold; they are fetched.
+pub(super) fn of_lock(request: &Request, lock: &Lock, own: &OwnFiles, world: &World) -> Result<Gathered, Failure> {
+    let profile = &request.profile;
+    fetch(&lock.artifacts, &world.registries(), world)?;
+    let ground = super::base::of_lock(lock, profile, &request.project.directory, world)?;
+    let Lock { stack, artifacts, epoch, .. } = lock;
+    gather(profile, &Locked { stack, artifacts, epoch: *epoch, ground: ground.as_ref() }, own, world)
 }
 
 fn unpack(artifacts: &[Artifact], world: &World) -> Result<Vec<Unpacked>, Error> {

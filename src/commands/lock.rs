@@ -1,15 +1,18 @@
 //! `lock`: from the profile to a lockfile, verified and rendered.
 
+use crate::artifact::Artifact;
 use crate::classpath;
 use crate::cli;
 use crate::error::{Error, Failure};
+use crate::image;
 use crate::layer::Recipe;
 use crate::lock::{self, Change, Lock};
 use crate::plan::Outline;
 use crate::problem::{Problem, codes};
 use crate::project::OwnFiles;
 
-use super::gather::gather;
+use super::base::Fresh;
+use super::gather::{Locked, gather};
 use super::resolve::{Resolved, resolve};
 use super::{Request, Stop, World, bake};
 
@@ -35,13 +38,22 @@ pub(super) fn lock(command: &cli::Lock, world: &World) -> Result<(), Stop> {
 /// Makes a lock; nothing is written but the store.
 pub(super) fn make(request: &Request, own: &OwnFiles, world: &World) -> Result<(Lock, Outline), Stop> {
     let profile = &request.profile;
-    let resolved = request.settle(resolve(profile, own, world), &[], world)?;
-    let Resolved { stack, artifacts, releases, mut problems } = resolved;
-    let epoch = epoch(&releases, world)?;
-    let gathered = request.settle(gather(profile, &stack, &artifacts, own, epoch, world), &problems, world)?;
+    let asked = asked_epoch(world)?;
+    let resolved = request.settle(resolve(profile, &request.project.directory, own, world), &[], world)?;
+    let Resolved { stack, artifacts, releases, base, mut problems } = resolved;
+    let epoch = asked.map_or_else(|| epoch(&releases, base.as_ref()), Ok)?;
+    let ground = base.map(|base| base.ground);
+    let locked = Locked { stack: &stack, artifacts: &artifacts, epoch, ground: ground.as_ref() };
+    let gathered = request.settle(gather(profile, &locked, own, world), &problems, world)?;
     problems.extend(gathered.problems.iter().cloned());
-    problems.extend(super::classpath::of_profile(&gathered, &stack, profile, false, world)?.problems);
-    request.judge(problems, true, world)?;
+    let report = super::classpath::of_profile(&gathered, &stack, profile, false, world)?;
+    for proof in &report.proofs {
+        world.ui.step("Replacing", proof);
+    }
+    problems.extend(report.problems);
+    problems.extend(super::settings::problems(profile, &artifacts, &stack.java, own, world)?);
+    // The app's code and the sizes are `check`'s.
+    request.judge(problems, false, world)?;
     let (layers, outline) = bake::locked(&gathered, Recipe::NEWEST, epoch, world)?;
     let lock = Lock {
         version: lock::VERSION,
@@ -49,6 +61,7 @@ pub(super) fn make(request: &Request, own: &OwnFiles, world: &World) -> Result<(
         recipe: Recipe::NEWEST,
         verified: classpath::RULES_VERSION,
         stack,
+        base: ground.map(|ground| ground.locked),
         inputs: lock::inputs(profile, &own.digests()),
         releases,
         layers,
@@ -57,17 +70,24 @@ pub(super) fn make(request: &Request, own: &OwnFiles, world: &World) -> Result<(
     Ok((lock, outline))
 }
 
-/// The image's time: `SOURCE_DATE_EPOCH`, else the date of the Debian suite's signed index.
-fn epoch(releases: &[lock::LockedRelease], world: &World) -> Result<u64, Stop> {
-    if let Some(text) = world.environment.var("SOURCE_DATE_EPOCH") {
-        let plain = text.bytes().all(|b| b.is_ascii_digit());
-        let wrong =
-            || Stop::Usage(format!("SOURCE_DATE_EPOCH is `{text}`; it must be a whole number of seconds since 1970"));
-        return text.parse().ok().filter(|_| plain).ok_or_else(wrong);
+/// The image's time where nobody asks for another: that of the base, or the date of the Debian suite's signed index.
+fn epoch(releases: &[lock::LockedRelease], base: Option<&Fresh>) -> Result<u64, Stop> {
+    if let Some(base) = base {
+        return Ok(base.created);
     }
     let first = releases.first().ok_or_else(|| Error::registry("Debian", "no index was believed"))?;
     let date: jiff::Timestamp = first.date.parse().map_err(|error| Error::registry(&first.suite, error))?;
     u64::try_from(date.as_second()).map_err(|error| Error::registry(&first.suite, error).into())
+}
+
+/// `SOURCE_DATE_EPOCH` (reproducible-builds.org, specs/source-date-epoch), where it is set.
+pub(super) fn asked_epoch(world: &World) -> Result<Option<u64>, Stop> {
+    let Some(text) = world.environment.var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let asked = text.parse().ok().filter(|epoch| plain && image::rfc3339(*epoch).is_ok());
+    asked.map(Some).ok_or_else(|| {
+        Stop::Usage(format!("SOURCE_DATE_EPOCH is `{text}`; it must be a whole number of seconds since 1970"))
+    })
 }
 
 /// The lock, where it was made from what the profile says now.
@@ -104,19 +124,20 @@ fn say_changes(before: Option<&Lock>, after: &Lock, world: &World) {
         world.ui.step("Chose", format_args!("{} artifacts", after.artifacts.len()));
         return;
     };
-    let old = |name: &str| before.version_of(name).map(str::to_owned);
+    // A name is one within its own ecosystem: Debian and PyPI both have a tzdata.
+    let twin = |lock: &Lock, artifact: &Artifact| {
+        let same = |other: &&Artifact| other.coordinate.unversioned() == artifact.coordinate.unversioned();
+        lock.artifacts.iter().find(same).map(|other| other.coordinate.version().to_owned())
+    };
     for artifact in &after.artifacts {
         let (name, version) = (artifact.coordinate.name(), artifact.coordinate.version());
-        match old(&name) {
+        match twin(before, artifact) {
             None => world.ui.step("Adding", format_args!("{name} {version}")),
             Some(was) if was != version => world.ui.step("Updating", format_args!("{name} {was} -> {version}")),
             Some(_) => {}
         }
     }
-    for artifact in &before.artifacts {
-        let name = artifact.coordinate.name();
-        if after.version_of(&name).is_none() {
-            world.ui.step("Removing", format_args!("{name} {}", artifact.coordinate.version()));
-        }
+    for artifact in before.artifacts.iter().filter(|artifact| twin(after, artifact).is_none()) {
+        world.ui.step("Removing", format_args!("{} {}", artifact.coordinate.name(), artifact.coordinate.version()));
     }
 }

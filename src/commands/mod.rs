@@ -8,26 +8,42 @@ use crate::endpoints::{self, Endpoints};
 use crate::environment::Environment;
 use crate::error::{Error, Failure};
 use crate::net::{Net, Registries};
-use crate::problem::{self, Level, Problem, SourceFile};
+use crate::problem::{self, Level, Problem, SourceFile, plural};
 use crate::profile::{self, Profile};
 use crate::project::Project;
+use crate::reference::Repository;
+use crate::registry::{Host, Surroundings};
 use crate::store::Store;
 use crate::ui::{Colour, Mode, Ui};
 
+mod app;
 mod bake;
+mod base;
 mod build;
 mod cache;
 mod check;
 mod classpath;
+mod compare;
+mod completions;
+mod diagnose;
+mod diff;
 mod endpoints_command;
 mod explain;
 mod gather;
 mod init;
+mod inputs;
+mod inspect;
 mod lock;
 mod matrix;
+mod named;
 mod output;
 mod plan;
+mod push;
+mod rebuild;
+mod remote;
 mod resolve;
+mod seen;
+mod settings;
 mod sizes;
 mod tree;
 
@@ -62,6 +78,8 @@ pub struct World {
     pub verbose: bool,
     /// The content-addressed cache.
     pub store: Store,
+    /// Where locked files are looked for first, and whether by plain http.
+    inputs_from: Option<(Repository, bool)>,
     endpoints: Endpoints,
     net: Net,
 }
@@ -74,17 +92,29 @@ impl World {
             Color::Never => Colour::Never,
         };
         let mode = Mode::decide(&environment, cli.global.quiet);
+        let inputs_from = cli.command.inputs_from().map(|(repository, plain)| (repository.clone(), plain));
+        let store = Store::open(environment.cache_dir()?, environment.now)?;
         Ok(Self {
             ui: Ui::new(mode, colour.decide(&environment, environment.stderr_is_terminal)),
             colour: colour.decide(&environment, environment.stdout_is_terminal),
             threads: cli.global.jobs.map_or(environment.cores, usize::from),
             offline: cli.global.offline,
+            inputs_from,
             verbose: cli.global.verbose,
-            store: Store::open(environment.cache_dir()?, environment.now)?,
+            store: if matches!(cli.command, Command::Rebuild(_)) { store.anew() } else { store },
             endpoints: endpoints::discover(&environment),
             net: Net::new(&environment)?,
             environment,
         })
+    }
+
+    /// A container registry by its host; nothing is asked of it yet unless it is this machine's.
+    fn host(&self, name: &str, plain_http: bool) -> Result<Host<'_>, Error> {
+        if self.offline {
+            return Err(Error::Offline { what: name.to_owned() });
+        }
+        let (net, environment, store, ui) = (&self.net, &self.environment, &self.store, &self.ui);
+        Host::open(name, plain_http, Surroundings { net, environment, store, ui, verbose: self.verbose })
     }
 
     /// The registries, each page asked for once.
@@ -112,10 +142,19 @@ pub fn run(cli: &Cli, environment: Environment) -> u8 {
         Command::Tree(request) => tree::tree(request, &world),
         Command::Plan(request) => plan::plan(request, &world),
         Command::Build(request) => build::build(request, &world),
+        Command::Push(request) => push::push(request, &world),
+        Command::Diagnose(request) => diagnose::diagnose(request, &world),
+        Command::Rebuild(request) => rebuild::rebuild(request, &world),
+        Command::Diff(request) => diff::diff(request, &world),
+        Command::Inspect(request) => inspect::inspect(request, &world),
         Command::Explain(request) => explain::explain(request, &world),
         Command::Matrix(request) => matrix::matrix(request, &world),
         Command::Endpoints(request) => endpoints_command::endpoints(request, &world),
         Command::Cache(request) => cache::cache(request, &world),
+        Command::Completions(request) => {
+            completions::completions(request);
+            Ok(())
+        }
     };
     match ended {
         Ok(()) => 0,
@@ -136,7 +175,7 @@ fn world_failed(ui: &Ui, error: &Error) -> u8 {
         text = format!("{text}: {inner}");
         cause = inner.source();
     }
-    ui.error(text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect::<String>());
+    ui.error(visible(&text));
     if let Error::NoEndpoint { help, .. } = error {
         ui.note(help);
     }
@@ -144,6 +183,11 @@ fn world_failed(ui: &Ui, error: &Error) -> u8 {
         ui.note("the same command may succeed if it is run again");
     }
     3
+}
+
+/// A text that may hold what others wrote, without what a terminal would act on.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 /// Data, on standard output. A reader that has gone away is nobody's failure.
@@ -181,9 +225,14 @@ impl Request {
             Ok(value) => Ok(value),
             Err(Failure::World(error)) => Err(error.into()),
             Err(Failure::Problems(problems)) => {
+                // A stage that could not give a value stops, whatever [lints] says, and not without a word.
+                let own: Vec<Problem> = problems.clone();
                 let all = before.iter().cloned().chain(problems).collect();
-                // A stage that could not give a value stops, whatever [lints] says.
-                let weighed = self.weigh(all, false);
+                let mut weighed = self.weigh(all, false);
+                if !weighed.iter().any(|(level, _)| *level == Level::Deny) {
+                    weighed.retain(|(_, problem)| !own.contains(problem));
+                    weighed.extend(own.into_iter().map(|problem| (Level::Deny, problem)));
+                }
                 show(&weighed, &self.project.source, world);
                 Err(Stop::Problems)
             }
@@ -213,6 +262,9 @@ fn show(weighed: &[(Level, Problem)], source: &SourceFile, world: &World) {
     let count = |level| weighed.iter().filter(|(l, _)| *l == level).count();
     let (errors, warnings) = (count(Level::Deny), count(Level::Warn));
     if errors > 0 {
-        world.ui.error(format_args!("{}: {errors} error(s), {warnings} warning(s)", source.name));
+        let errors = plural(errors, "error", "errors");
+        let warnings =
+            if warnings == 0 { String::new() } else { format!(", {}", plural(warnings, "warning", "warnings")) };
+        world.ui.error(format_args!("{}: {errors}{warnings}", source.name));
     }
 }

@@ -3,15 +3,20 @@
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli;
 use crate::digest::Digest;
 use crate::engine;
 use crate::error::Error;
+use crate::image::content::Content;
 use crate::layout::{self, Archive, Named};
+use crate::outside::ReadAt;
 use crate::project;
+use crate::reference::Reference;
+use crate::registry::Pushed;
 
+use super::remote::{Remote, report};
 use super::{Stop, World, say};
 
 /// One `-o`.
@@ -44,24 +49,34 @@ impl Output {
     }
 }
 
+/// The images of one profile.
+pub(super) struct Baked<'a> {
+    /// Their time.
+    pub(super) epoch: u64,
+    /// One a size.
+    pub(super) images: Vec<Named>,
+    /// Where they are pushed to.
+    pub(super) remote: Option<Remote<'a>>,
+}
+
 /// Writes everything that was asked for, then says the references, an image a line, in the order
 /// asked.
 pub(super) fn publish(
     command: &cli::Build,
     outputs: &[Output],
-    images: &[(u64, Vec<Named>)],
+    baked: &[Baked<'_>],
     world: &World,
 ) -> Result<(), Stop> {
     let locate = |digest: &Digest| world.store.path(digest);
-    let epoch = images.iter().map(|(epoch, _)| *epoch).max().unwrap_or_default();
-    let all: Vec<Named> = images.iter().flat_map(|(_, images)| images.iter().cloned()).collect();
-    if all.len() > 1 && !command.tag.is_empty() {
+    let epoch = baked.iter().map(|one| one.epoch).max().unwrap_or_default();
+    let all: Vec<Named> = baked.iter().flat_map(|one| one.images.iter().cloned()).collect();
+    if all.len() > 1 && !command.tag.is_empty() && !command.push {
         return Err(Stop::Usage("-t names one image, and several are built".to_owned()));
     }
     let place = |path: &str| world.environment.cwd.join(path);
     let mut references = Vec::new();
-    if outputs.is_empty() && !command.load {
-        for (_, images) in images {
+    if outputs.is_empty() && !command.load && !command.push {
+        for Baked { images, .. } in baked {
             let name = images.first().map_or("sparkbake", |image| image.name.as_str());
             let output = Output::Layout(format!("{name}.oci"));
             write(&output, images, epoch, &place, &locate)?;
@@ -77,17 +92,45 @@ pub(super) fn publish(
         let tags: Vec<&str> = all.iter().flat_map(|image| image.tags.iter().map(String::as_str)).collect();
         world.ui.step("Loaded", format_args!("{} into {engine}", tags.join(", ")));
     }
-    if let Some(first) = outputs.first() {
+    let mut reports = Vec::new();
+    for (remote, images) in baked.iter().filter_map(|one| Some((one.remote.as_ref()?, &one.images))) {
+        for named in images {
+            let (content, done) = pushed(remote, named, world)?;
+            references.push(remote.reference(&content.digest));
+            reports.push(report(remote, &content, &done));
+        }
+    }
+    if command.push {
+        // What was pushed is what the images are called.
+    } else if let Some(first) = outputs.first() {
         references.extend(all.iter().map(|image| format!("{}@{}", first.shown(), image.image.manifest.digest)));
     } else if references.is_empty() {
         references.extend(all.iter().map(|image| image.image.config.digest.to_string()));
     }
+    let metadata = metadata(&all, &references, &reports);
     if let Some(path) = &command.metadata_file {
-        let text = metadata(&all, &references);
-        project::write_whole(&world.environment.cwd.join(path), text.as_bytes())?;
+        project::write_whole(&world.environment.cwd.join(path), metadata.as_bytes())?;
     }
-    say(&(references.join("\n") + "\n"));
+    say(&if command.json { metadata } else { references.join("\n") + "\n" });
     Ok(())
+}
+
+/// Pushes an image.
+fn pushed(remote: &Remote<'_>, Named { image, tags, .. }: &Named, world: &World) -> Result<(Content, Pushed), Error> {
+    let content = Content::from(image);
+    let open = |digest: &Digest| -> Result<Option<Box<dyn ReadAt>>, Error> {
+        if *digest == image.config.digest {
+            return Ok(Some(Box::new(image.config.bytes.clone())));
+        }
+        let layer = image.layers.iter().find(|layer| layer.digest == *digest);
+        match layer.filter(|layer| world.store.has(digest, layer.size)) {
+            Some(_) => Ok(Some(Box::new(world.store.open_unchecked(digest)?))),
+            None => Ok(None),
+        }
+    };
+    let tags: Vec<String> = tags.iter().filter_map(|name| name.parse::<Reference>().ok()?.tag).collect();
+    let done = remote.push(&content, &tags, &open, world)?;
+    Ok((content, done))
 }
 
 fn write(
@@ -114,8 +157,9 @@ fn archive(kind: Archive, path: &Path, images: &[Named], epoch: u64, locate: lay
     Ok(())
 }
 
-fn metadata(images: &[Named], references: &[String]) -> String {
-    let images = images.iter().zip(references).map(|(named, reference)| {
+/// The images, and of those that were pushed what that took; `reports` are as many as the images, or none.
+fn metadata(images: &[Named], references: &[String], reports: &[Value]) -> String {
+    let images = images.iter().zip(references).enumerate().map(|(at, (named, reference))| {
         let layers = named.image.layers.iter();
         let layers = layers.map(
             |layer| json!({ "name": layer.name, "digest": layer.digest, "diff-id": layer.diff_id, "size": layer.size }),
@@ -129,6 +173,7 @@ fn metadata(images: &[Named], references: &[String]) -> String {
             "media-type": named.image.manifest.media_type.to_string(),
             "size": named.image.size(),
             "layers": layers.collect::<Vec<_>>(),
+            "push": reports.get(at),
         })
     });
     format!("{:#}\n", json!({ "images": images.collect::<Vec<_>>() }))

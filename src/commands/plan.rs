@@ -6,15 +6,14 @@ use crate::artifact::Coordinate;
 use crate::cli;
 use crate::lock::Lock;
 use crate::memory::{self, MemoryPlan};
-use crate::plan::{self, Outline, Plan};
+use crate::plan::{self, Plan};
 use crate::project;
 use crate::spark::Settings;
 use crate::tree::{Entry, Kind};
+use crate::ui;
 
-use super::gather::gather;
-use super::resolve::fetch;
 use super::sizes::{settings, sizes};
-use super::{Request, Stop, World, lock, say};
+use super::{Request, Stop, World, gather, lock, named, say};
 
 /// Width of the memory bar in cells; with its indent it fits 80 columns.
 const BAR: usize = 74;
@@ -26,17 +25,18 @@ pub(super) fn plan(command: &cli::Plan, world: &World) -> Result<(), Stop> {
     let lock = request.settle(lock::current(&request, request.project.lock()?, &own), &[], world)?;
     let copied = request.settle(project::copies(&request.project, profile, &world.store), &[], world)?;
     let coordinates: Vec<Coordinate> = lock.artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
+    let missing = named::problems(&request, &lock, &own, &copied.layers, world)?;
+    request.judge(missing, false, world)?;
     for (_, size) in sizes(&command.size, profile)? {
         let memory = request.settle(memory::plan(profile, &size, &lock.stack).map_err(Into::into), &[], world)?;
-        let settings = request.settle(settings(profile, &lock.stack, &memory, &coordinates), &[], world)?;
-        let own_parts = plan::own(&lock, &settings, &copied.layers)?;
+        let settings =
+            request.settle(settings(profile, &lock.stack, lock.base.as_ref(), &memory, &coordinates), &[], world)?;
+        let own_parts = plan::own(&lock, profile, &own.small, &settings, &copied.layers)?;
         if command.json {
-            fetch(&lock.artifacts, &world.registries(), world)?;
-            let gathered = gather(profile, &lock.stack, &lock.artifacts, &own, lock.epoch, world);
-            let gathered = request.settle(gathered, &[], world)?;
-            let (mut layers, outline) = plan::compose(&Outline::default(), plan::locked(&gathered.contents)?)?;
+            let gathered = request.settle(gather::of_lock(&request, &lock, &own, world), &[], world)?;
+            let (mut layers, outline) = plan::locked(&gathered.contents)?;
             layers.extend(plan::compose(&outline, own_parts)?.0);
-            let whole = Plan { layers, runtime: plan::runtime(profile, &settings) };
+            let whole = Plan { layers, runtime: plan::runtime(&lock, profile, &settings) };
             let text = serde_json::to_string_pretty(&whole)
                 .map_err(|error| crate::error::Error::archive("the plan", error))?;
             say(&format!("{text}\n"));
@@ -58,8 +58,7 @@ fn text(request: &Request, lock: &Lock, memory: &MemoryPlan, settings: &Settings
     );
     let _ = writeln!(out, "\nLayers");
     for layer in &lock.layers {
-        let _ =
-            writeln!(out, "  {:<16} {:>10}  {}", layer.name, crate::fetch::megabytes(layer.size), layer.digest.short());
+        let _ = writeln!(out, "  {:<16} {:>10}  {}", layer.name, ui::size(layer.size), layer.digest.short());
     }
     for part in own {
         let bytes: u64 = part.entries.iter().map(size).sum();

@@ -1,5 +1,7 @@
 //! Profile → stack and artifacts: the matrix chooses, the three wings resolve, digests are pinned.
 
+use std::path::Path;
+
 use crate::artifact::{Artifact, Coordinate};
 use crate::debian;
 use crate::debian::keyring::Keyring;
@@ -17,7 +19,7 @@ use crate::project::{self, OwnFiles};
 use crate::pypi;
 use crate::tree::MemberKind;
 
-use super::{World, gather};
+use super::{World, base, gather, inputs};
 
 /// What the profile comes down to.
 pub(super) struct Resolved {
@@ -27,13 +29,21 @@ pub(super) struct Resolved {
     pub(super) artifacts: Vec<Artifact>,
     /// The Debian indexes that were believed.
     pub(super) releases: Vec<LockedRelease>,
+    /// The base, where the profile names one.
+    pub(super) base: Option<base::Fresh>,
     /// Findings that stop nothing by themselves.
     pub(super) problems: Vec<Problem>,
 }
 
 /// Chooses, resolves, pins and fetches.
-pub(super) fn resolve(profile: &Profile, own: &OwnFiles, world: &World) -> Result<Resolved, Failure> {
+pub(super) fn resolve(profile: &Profile, directory: &Path, own: &OwnFiles, world: &World) -> Result<Resolved, Failure> {
     let registries = world.registries();
+    let base = base::find(profile, directory, world)?;
+    let pinned = match (&profile.stack.base, &base) {
+        (Some(at), Some(base)) => Some(crate::base::pinned(profile, at, &base.found)?),
+        _ => None,
+    };
+    let profile = pinned.as_ref().unwrap_or(profile);
     let newer = newer(profile, &registries, world)?;
     let selection = matrix::select(profile, newer.as_ref())?;
     let stack = selection.stack;
@@ -44,35 +54,39 @@ pub(super) fn resolve(profile: &Profile, own: &OwnFiles, world: &World) -> Resul
         format_args!("Spark {} on Java {}, Python {}, {}", stack.spark, stack.java, stack.python, stack.debian),
     );
 
-    let debian = debian::resolve(&debian_request(profile, &stack, own, world)?, &registries)?;
-    problems.extend(debian.warnings);
+    let mut releases = Vec::new();
+    let (debian, python, jdk) = if let Some(base) = &base {
+        (Vec::new(), base.found.python.clone(), base.found.java.clone())
+    } else {
+        let debian = debian::resolve(&debian_request(profile, &stack, own, world)?, &registries)?;
+        problems.extend(debian.warnings);
+        let believed = debian.releases.into_iter();
+        releases.extend(believed.map(|r| LockedRelease { suite: r.suite, date: r.date, keys: r.keys }));
+        let jdk = java_version(&stack, &debian.artifacts);
+        (debian.artifacts, debian.python, jdk)
+    };
     let pyspark = pypi::pyspark::artifact(&stack.spark, &registries)?;
     fetch(std::slice::from_ref(&pyspark), &registries, world)?;
     let sdist = gather::sdist(&pyspark, world)?;
     let shipped = pypi::pyspark::bundled_jars(&sdist);
 
-    let wheels = pypi::resolve::resolve(
-        &python_request(profile, &stack, &sdist.requires, &debian.python, own, world)?,
-        &registries,
-    )?;
+    let wheels =
+        pypi::resolve::resolve(&python_request(profile, &stack, &sdist.requires, &python, own, world)?, &registries)?;
     if world.endpoints.get(Registry::Maven).is_err() {
         suggest_maven(&pyspark, &sdist, world);
     }
-    let jdk = java_version(&stack, &debian.artifacts);
     let (jars, more) = jars(profile, &stack, &jdk, &shipped, &registries, world)?;
     problems.extend(more);
 
-    let mut artifacts = debian.artifacts;
+    let mut artifacts = debian;
     artifacts.push(pyspark);
     artifacts.extend(wheels);
     artifacts.extend(jars);
     artifacts.sort_by_key(|artifact| artifact.coordinate.to_string());
     let coordinates: Vec<Coordinate> = artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
-    problems.extend(matrix::check(profile, &stack, &coordinates));
+    problems.extend(matrix::check(profile, &stack, &coordinates, newer.as_ref()));
     fetch(&artifacts, &registries, world)?;
-    let releases = debian.releases.into_iter();
-    let releases = releases.map(|r| LockedRelease { suite: r.suite, date: r.date, keys: r.keys }).collect();
-    Ok(Resolved { stack, artifacts, releases, problems })
+    Ok(Resolved { stack, artifacts, releases, base, problems })
 }
 
 /// What a PySpark carries that the matrix does not know yet, from its sdist.
@@ -90,6 +104,9 @@ fn newer(profile: &Profile, registries: &Registries<'_>, world: &World) -> Resul
 
 /// Brings artifacts into the store; Python distributions are found again by name and digest.
 pub(super) fn fetch(artifacts: &[Artifact], registries: &Registries<'_>, world: &World) -> Result<(), Error> {
+    if let Some(source) = inputs::Source::open(world)? {
+        source.fetch(artifacts, world)?;
+    }
     let locate = |artifact: &Artifact| -> Result<Vec<Page>, Error> {
         let Coordinate::Pypi { name, .. } = &artifact.coordinate else { return Ok(Vec::new()) };
         let Some(served) = registries.get(&pypi::index::page(name))? else { return Ok(Vec::new()) };

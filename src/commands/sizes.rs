@@ -3,6 +3,7 @@
 use crate::artifact::Coordinate;
 use crate::cli::SizeChoice;
 use crate::error::Failure;
+use crate::lock::LockedBase;
 use crate::matrix::{self, Stack};
 use crate::memory::MemoryPlan;
 use crate::problem::At;
@@ -56,10 +57,11 @@ pub(super) fn milli(text: &str) -> Option<u32> {
 pub(super) fn settings(
     profile: &Profile,
     stack: &Stack,
+    base: Option<&LockedBase>,
     memory: &MemoryPlan,
     resolved: &[Coordinate],
 ) -> Result<Settings, Failure> {
-    Ok(spark::settings(profile, stack, memory, &matrix::settings(stack, resolved))?)
+    Ok(spark::settings(profile, stack, memory, &matrix::settings(stack, resolved), base)?)
 }
 
 #[cfg(test)]

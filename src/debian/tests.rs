@@ -51,7 +51,7 @@ fn archive() -> Archive {
 }
 
 fn located(text: &str) -> Located<String> {
-    Located { value: text.to_owned(), at: At { key: text.to_owned(), span: 0..0 } }
+    Located { value: text.to_owned(), at: At::new(text, 0..0) }
 }
 
 fn request(packages: &[&str], pins: &[(&str, &str)]) -> Request {

@@ -16,6 +16,8 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::layer::Layer;
 
+pub mod artifact;
+pub mod content;
 #[cfg(test)]
 mod tests;
 

@@ -141,3 +141,30 @@ fn the_size_that_azure_guarantees_is_approached_with_a_warning() {
     assert!(!of(13_400_000_000).strains_aci());
     assert!(of(13_500_000_000).strains_aci());
 }
+
+#[test]
+fn of_an_index_the_image_for_a_platform_is_taken() {
+    let manifest = |name: &str| {
+        let blob = |what: &str| json!({ "mediaType": "x", "digest": Digest::of(format!("{name} {what}").as_bytes()), "size": 1 });
+        json!({ "schemaVersion": 2, "config": blob("config"), "layers": [blob("layer")] }).to_string().into_bytes()
+    };
+    let all = [("unknown", "unknown"), ("linux", "arm64"), ("linux", "amd64"), ("windows", "amd64")];
+    let descriptor = |(os, architecture): &(&str, &str)| {
+        let bytes = manifest(&format!("{os} {architecture}"));
+        json!({
+            "mediaType": MANIFEST_TYPES[0], "digest": Digest::of(&bytes), "size": bytes.len(),
+            "platform": { "os": os, "architecture": architecture },
+        })
+    };
+    let index = json!({ "schemaVersion": 2, "manifests": all.iter().map(descriptor).collect::<Vec<_>>() });
+    let mut child = |descriptor: &Descriptor| {
+        let platform = descriptor.platform().as_ref().unwrap();
+        Ok(manifest(&format!("{} {}", platform.os(), platform.architecture())))
+    };
+    let read = content::Content::parse(index.to_string().into_bytes(), INDEX_TYPES[0], &mut child).unwrap();
+    let found = |os: &str, architecture: &str| read.clone().of_platform(os, architecture).unwrap();
+    assert_eq!(found("linux", "amd64").digest, Digest::of(&manifest("linux amd64")));
+    // A manifest is itself, and an index without such an image has no blobs.
+    assert_eq!(found("linux", "amd64").of_platform("plan9", "amd64").unwrap(), found("linux", "amd64"));
+    assert!(found("plan9", "amd64").blobs.is_empty());
+}

@@ -13,11 +13,19 @@ use crate::error::Error;
 use crate::outside::Blobs;
 use crate::tree::Entry;
 
+mod compare;
+mod contents;
 mod gzip;
 mod order;
+mod read;
 mod tar;
+mod zstd;
 
+pub use compare::{Difference, compare};
+pub use contents::{EXPLAINED_MAX, explain};
 pub use order::ordered;
+pub use read::{Found, read};
+pub use zstd::zstd;
 
 /// A layer whose bytes are known: plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,22 +13,23 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::image::content::{MAX_DEPTH, document};
 use crate::image::{self, Document, Image};
 
+mod read;
 #[cfg(test)]
 mod tests;
+
+pub use read::Opened;
 
 /// `oci-layout` (OCI image-spec, image-layout.md).
 const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// Documents larger than this are not read (OCI distribution-spec: clients expect 4 MiB).
 const DOCUMENT_MAX: u64 = 4 << 20;
-/// The most indexes within indexes; tools make one, image-spec sets no limit.
-const MAX_DEPTH: usize = 4;
 
 /// An image, and what it is to be called.
 #[derive(Debug, Clone)]
@@ -63,7 +64,7 @@ pub fn commit(directory: &Path, images: &[Named], locate: Locate<'_>) -> Result<
     let lock = lock.map_err(Error::write(&lock_path))?;
     lock.lock().map_err(Error::write(&lock_path))?;
     let before = match read_document(&index_path)? {
-        Some(bytes) => parse::<ImageIndex>(&index_path, &bytes)?.manifests().clone(),
+        Some(bytes) => document::<ImageIndex>(&index_path.display().to_string(), &bytes)?.manifests().clone(),
         None => Vec::new(),
     };
     let kept = survivors(&before, images);
@@ -134,27 +135,17 @@ fn reach(blobs: &Path, descriptor: &Descriptor, depth: usize, reached: &mut BTre
     let media_type = descriptor.media_type().to_string();
     let (is_index, is_manifest) =
         (image::INDEX_TYPES.contains(&media_type.as_str()), image::MANIFEST_TYPES.contains(&media_type.as_str()));
-    let document = if is_index || is_manifest { read_document(&path)? } else { None };
-    let below = match document {
-        Some(bytes) if is_index => parse::<ImageIndex>(&path, &bytes)?.manifests().clone(),
+    let found = if is_index || is_manifest { read_document(&path)? } else { None };
+    let name = path.display().to_string();
+    let below = match found {
+        Some(bytes) if is_index => document::<ImageIndex>(&name, &bytes)?.manifests().clone(),
         Some(bytes) => {
-            let manifest = parse::<ImageManifest>(&path, &bytes)?;
+            let manifest = document::<ImageManifest>(&name, &bytes)?;
             [manifest.layers().as_slice(), std::slice::from_ref(manifest.config())].concat()
         }
         None => Vec::new(),
     };
     below.iter().try_for_each(|descriptor| reach(blobs, descriptor, depth + 1, reached))
-}
-
-/// Reads a manifest or index; what it does not know it passes over, and a document that could be
-/// both is refused (CVE-2021-41190).
-fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
-    let bad = |error: &dyn std::fmt::Display| Error::archive(path.display().to_string(), error);
-    let document: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| bad(&error))?;
-    if document.get("layers").is_some() && document.get("manifests").is_some() {
-        return Err(bad(&"has both `layers` and `manifests`: it is neither a manifest nor an index"));
-    }
-    serde_json::from_slice(bytes).map_err(|error| bad(&error))
 }
 
 fn read_document(path: &Path) -> Result<Option<Vec<u8>>, Error> {

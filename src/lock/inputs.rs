@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
 use crate::profile::{Located, Profile};
+use crate::reference::Origin;
 
 /// A value of the profile that is not what the lock was made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub fn inputs(profile: &Profile, own: &BTreeMap<String, Digest>) -> BTreeMap<Str
         if let Some(pin) = pin {
             all.insert(key.to_owned(), pin.value.clone());
         }
+    }
+    if let Some(origin) = stack.base.as_ref().and_then(|base| base.value.parse::<Origin>().ok()) {
+        all.insert("stack.base".to_owned(), origin.digest.to_string());
     }
     let (maven, python, debian) = (&profile.maven, &profile.python, &profile.debian);
     for (key, values) in [

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::layer::{Layer, Recipe};
 use crate::matrix::Stack;
@@ -38,6 +39,9 @@ pub struct Lock {
     pub verified: u32,
     /// The chosen stack.
     pub stack: Stack,
+    /// The image that this one stands on; `None` where Debian's packages make the root file system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<LockedBase>,
     /// The profile's values that the lock follows from, by key path; staleness names these keys.
     pub inputs: BTreeMap<String, String>,
     /// The signed Debian indexes that were believed.
@@ -49,6 +53,25 @@ pub struct Lock {
     /// Every file, sorted by coordinate.
     #[serde(default, rename = "artifact")]
     pub artifacts: Vec<Artifact>,
+}
+
+/// The image that ours stands on: with the bytes of its layers, all that is needed of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LockedBase {
+    /// Digest of its manifest.
+    pub digest: Digest,
+    /// How many of the lock's layers are its own; they come first.
+    pub layers: usize,
+    /// Java's version: `17.0.19`.
+    pub java: String,
+    /// Where Java lies, absolute.
+    pub java_home: String,
+    /// Python's version: `3.11.2`.
+    pub python: String,
+    /// Its environment, as far as it is taken over.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
 }
 
 /// A Debian `InRelease` that was verified.
@@ -97,6 +120,13 @@ impl Lock {
         toml::from_str(text).map_err(|error| Error::archive(file, error.to_string().trim_end()))
     }
 
+    /// The layers of the base; none where there is no base.
+    #[must_use]
+    pub fn base_layers(&self) -> &[Layer] {
+        let count = self.base.as_ref().map_or(0, |base| base.layers);
+        &self.layers[..count.min(self.layers.len())]
+    }
+
     /// The locked version of an artifact by its name, as [`crate::artifact::Coordinate::name`] spells it.
     #[must_use]
     pub fn version_of(&self, name: &str) -> Option<&str> {
@@ -108,7 +138,6 @@ impl Lock {
 mod tests {
     use super::*;
     use crate::artifact::Coordinate;
-    use crate::digest::Digest;
 
     fn lock() -> Lock {
         let artifact = |coordinate: &str, file: &str, via: &[&str]| Artifact {
@@ -131,6 +160,7 @@ mod tests {
                 python: "3.11".into(),
                 debian: "bookworm".into(),
             },
+            base: None,
             inputs: [("stack.spark".to_owned(), "3.5.9".to_owned())].into(),
             releases: vec![LockedRelease {
                 suite: "bookworm".into(),

@@ -200,15 +200,23 @@ fn candidate(stack: Stack, words: &[Word]) -> Candidate {
     Candidate { scored: Scored::new(stack, row), jars, unserved: unserved.is_some() }
 }
 
-/// The words without which nothing is lost taken away, one by one: those that are left cannot stand together.
+/// The words without which nothing is lost taken away, one by one: those that are left cannot stand together,
+/// and without any one of them they can.
 fn core<'w>(words: &[&'w Word]) -> Vec<&'w Word> {
     let mut core = words.to_vec();
-    // The last words are the first to go: what was named first matters most.
-    for word in words.iter().rev() {
-        let without: Vec<&Word> = core.iter().filter(|other| other.text != word.text).copied().collect();
-        if !candidates(&without).iter().any(Candidate::is_good) {
-            core = without;
+    // A word can make another one harmless (`uses=` leaves out steps that fail), so that a word which was needed
+    // beside it is not needed after it: the passes go on until one of them takes nothing away.
+    loop {
+        let before = core.len();
+        // The last words are the first to go: what was named first matters most.
+        for word in words.iter().rev() {
+            let without: Vec<&Word> = core.iter().filter(|other| other.text != word.text).copied().collect();
+            if without.len() < core.len() && !candidates(&without).iter().any(Candidate::is_good) {
+                core = without;
+            }
+        }
+        if core.len() == before {
+            return core;
         }
     }
-    core
 }

@@ -19,8 +19,22 @@ pub(super) struct Finding {
 
 /// Every rule that the row breaks, in the order of the facts.
 pub(super) fn findings(row: &Row<'_>) -> Vec<Finding> {
+    broken(row, rules())
+}
+
+/// The broken rules that concern a component, an axis or a package.
+pub(super) fn findings_about(row: &Row<'_>, component: &str) -> Vec<Finding> {
+    let speaks = |rule: &&Rule| {
+        rule.subject == component || rule.requires.contains_key(component) || rule.conflicts.contains_key(component)
+    };
+    let mut found = broken(row, rules().filter(speaks));
+    found.retain(|finding| finding.concerns(component));
+    found
+}
+
+fn broken(row: &Row<'_>, rules: impl Iterator<Item = &'static Rule>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for rule in rules() {
+    for rule in rules {
         for subject in row.matching(&rule.subject).filter(|subject| applies(row, rule, subject)) {
             let finding =
                 |other: Option<&str>| Finding { rule, subject: subject.to_owned(), other: other.map(str::to_owned) };

@@ -1,5 +1,6 @@
 //! The facts: data in `facts/`, one file a Spark line, an axis or a connector, embedded in the binary.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -90,6 +91,9 @@ pub(super) struct ConnectorLine {
     /// What must stand beside it.
     #[serde(default)]
     pub(super) needs: Vec<String>,
+    /// Whether no registry and no document that was read names the versions: they follow from others.
+    #[serde(default)]
+    pub(super) unconfirmed: bool,
     /// What may stand beside it.
     #[serde(default)]
     pub(super) note: Option<String>,
@@ -121,6 +125,29 @@ pub(super) struct Facts {
     pub(super) ends: Vec<End>,
     pub(super) rules: Vec<Rule>,
     pub(super) connectors: Vec<Connector>,
+    pub(super) names: Names,
+}
+
+/// Names under which rules were known, and what is no rule: `names.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Names {
+    /// The rules that speak now, by the former name.
+    pub(super) now: BTreeMap<String, Vec<String>>,
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+/// What is known and is no rule.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// What is known, in a few words.
+    pub what: String,
+    /// Why it is no rule.
+    pub why: String,
+    /// Names under which it was one.
+    #[serde(default)]
+    pub names: Vec<String>,
 }
 
 /// A file of an axis or a connector.
@@ -152,6 +179,8 @@ const FILES: &[(&str, &str)] = files!(
     "connectors/xgboost4j-spark"
 );
 
+const NAMES: &str = include_str!("facts/names.toml");
+
 static FACTS: LazyLock<Facts> = LazyLock::new(|| {
     let mut all = Facts::default();
     for (name, text) in LINES {
@@ -166,6 +195,7 @@ static FACTS: LazyLock<Facts> = LazyLock::new(|| {
         all.rules.extend(file.connectors.iter().flat_map(Connector::rules));
         all.connectors.extend(file.connectors);
     }
+    all.names = toml::from_str(NAMES).unwrap_or_else(|e| unreachable!("the embedded facts are tested: names: {e}"));
     all
 });
 
@@ -183,6 +213,14 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 #[must_use]
 pub fn rule(id: &str) -> Option<&'static Rule> {
     rules().find(|rule| rule.id == id)
+}
+
+/// What a name stands for that a rule or a known fact once had: the rules that speak now, or why there is none.
+#[must_use]
+pub fn formerly(name: &str) -> Option<Result<Vec<&'static Rule>, &'static LeftOut>> {
+    let names = &FACTS.names;
+    let now = names.now.get(name).map(|ids| Ok(ids.iter().filter_map(|id| rule(id)).collect()));
+    now.or_else(|| names.left_out.iter().find(|fact| fact.names.iter().any(|own| own == name)).map(Err))
 }
 
 impl Facts {
@@ -213,16 +251,16 @@ impl Connector {
                 id: id.clone(),
                 subject: line.artifact.replace("{scala}", "*"),
                 range: range.clone(),
-                when: std::collections::BTreeMap::default(),
+                when: BTreeMap::default(),
                 requires: [("spark".to_owned(), line.spark.clone())].into(),
-                conflicts: std::collections::BTreeMap::default(),
+                conflicts: BTreeMap::default(),
                 severity: self.severity,
                 certainty: self.certainty,
                 steps: vec![Step::Connector],
                 reason: self.reason.clone(),
                 remedy: self.remedy.clone(),
                 symptom: self.symptom.clone(),
-                fixed_in: std::collections::BTreeMap::default(),
+                fixed_in: BTreeMap::default(),
                 source: self.source.clone(),
                 read: super::rule::Read::default(),
             };

@@ -6,6 +6,7 @@
 //! Absent on purpose: a registry's newest versions. The facts are of one date and say so.
 
 mod answer;
+mod complete;
 mod connectors;
 mod derive;
 mod evaluate;
@@ -30,9 +31,11 @@ use crate::problem::Problem;
 use crate::profile::Profile;
 
 pub use answer::{Solution, Solved, Told, Verdict, judge, solve};
+pub use complete::{completions, connector_names, values};
 pub use connectors::jar_versions;
 pub use derive::{CHECKING, Evidence, derive, shipped};
-pub use facts::{AS_OF, rule, rules};
+pub use facts::{AS_OF, LeftOut, formerly, rule, rules};
+pub use question::strangers;
 pub use release::Release;
 pub use rule::{Certainty, Rule, Severity, Step};
 pub use select::{newer, newer_spark, select};
@@ -80,7 +83,7 @@ impl Stack {
 pub struct Selection {
     /// The row.
     pub stack: Stack,
-    /// Problems whose default level is not deny.
+    /// Problems whose default level is not deny, and those that `[lints]` lets through.
     pub warnings: Vec<Problem>,
 }
 
@@ -107,11 +110,12 @@ pub fn glibc(debian: &str) -> Option<&'static str> {
 }
 
 /// Applies the rules to what was resolved: the exact versions of Python packages, jars and Debian
-/// packages. The profile gives the places that problems point at, and what the app uses. That a
-/// setting of the profile replaces a rule's is said where settings are baked, unless something fails of it.
+/// packages. The profile gives the places that problems point at, and what the app uses; `newer` is what an
+/// sdist tells of a PySpark that the facts do not know. That a setting of the profile replaces a rule's is
+/// said where settings are baked, unless something fails of it.
 #[must_use]
-pub fn check(profile: &Profile, stack: &Stack, resolved: &[Coordinate]) -> Vec<Problem> {
-    let row = Row::resolved(profile, stack, resolved);
+pub fn check(profile: &Profile, stack: &Stack, resolved: &[Coordinate], newer: Option<&Release>) -> Vec<Problem> {
+    let row = Row::resolved(profile, stack, resolved, newer);
     let baked = |other: &String| Kind::of(other) == Kind::Conf;
     let found = evaluate::findings(&row);
     let told = found.iter().filter(|f| f.rule.severity == Severity::Fails || !f.other.as_ref().is_some_and(baked));

@@ -2,32 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::facts::{AS_OF, facts};
+use super::facts::{AS_OF, LeftOut, facts};
 use super::name::Kind;
 use super::rule::{Rule, Severity};
 use super::table::{State, TableRow, ends};
 use super::{rules, version};
-
-/// What is known and no rule, with why not.
-const LEFT_OUT: &[(&str, &str)] = &[
-    (
-        "Ends of support",
-        "dates of the lines, which `matrix eol` compares with a day; a rule says only that a line has ended",
-    ),
-    ("Which Debian suite serves which PySpark", "follows from the suite's Java and Python, and their rules"),
-    ("Driver and worker on the same Python minor", "an image has one Python"),
-    ("PySpark comes as a source distribution alone", "sparkbake lays it out itself, without setup.py"),
-    (
-        "A closure of Kafka, Delta and others repeats jars of Spark",
-        "the resolver takes Spark's own and leaves the others out",
-    ),
-    (
-        "Java options such as --add-opens",
-        "spark-submit and the PySpark gateway add them; the image starts Spark through these",
-    ),
-    ("Another Derby than Spark's", "one project replaces it, and nobody has said why"),
-    ("Microsoft's own runtimes", "what one vendor pairs is a sign, not a constraint"),
-];
 
 /// The page with these rows of the table.
 #[must_use]
@@ -45,7 +24,7 @@ pub fn page(rows: &[TableRow]) -> String {
     rules_of(&mut page);
     endings(&mut page);
     page.push_str("\n## What is known and no rule\n\n| | why not |\n|---|---|\n");
-    for (what, why) in LEFT_OUT {
+    for LeftOut { what, why, .. } in &facts().names.left_out {
         let _ = writeln!(page, "| {what} | {why} |");
     }
     page
@@ -82,7 +61,7 @@ fn table(page: &mut String, rows: &[TableRow]) {
 }
 
 fn connectors(page: &mut String, rows: &[TableRow]) {
-    page.push_str("\n## Connectors\n\nThe newest known version for the newest release of each line; Java 17 where it matters.\n\n| |");
+    page.push_str("\n## Connectors\n\nThe newest known version for the newest release of each line; Java 17 where it matters. One with ? is inferred: nothing that was read names it.\n\n| |");
     let minors: Vec<String> = rows.iter().map(|row| version::minor(&row.spark)).collect();
     for minor in &minors {
         let _ = write!(page, " {minor} |");
@@ -95,8 +74,10 @@ fn connectors(page: &mut String, rows: &[TableRow]) {
         for row in rows {
             let words = [format!("spark={} java=17", row.spark)];
             let found = super::table::published(&words, Some(&connector.id)).unwrap_or_default();
-            let shown =
-                found.iter().filter_map(|one| one.coordinate.split_once(':')).map(|(_, rest)| format!("`{rest}`"));
+            let shown = found.iter().filter_map(|one| {
+                let (_, rest) = one.coordinate.split_once(':')?;
+                Some(if one.confirmed { format!("`{rest}`") } else { format!("`{rest}`?") })
+            });
             let shown: Vec<String> = shown.collect();
             let _ = write!(page, " {} |", shown.join("<br>"));
         }

@@ -11,7 +11,7 @@ use super::facts::{Connector, facts, rules};
 use super::name::{AXES, Kind};
 use super::row::{Known, Row, stated_uses};
 use super::select::nearest;
-use super::version::{Range, is_of};
+use super::version::{Range, compare, is_of};
 use super::{AS_OF, Stack};
 
 /// The longest word that is read, in bytes.
@@ -119,8 +119,18 @@ fn check_value(name: &str, key: Key, value: &str) -> Result<(), String> {
     let no_version = || format!("`{value}` is no version and no range of `{name}`");
     match key {
         Key::Uses => {
-            let wrong = value.split(',').find(|step| *step != "all" && !USES.contains(step));
-            wrong.map_or(Ok(()), |step| Err(format!("`{step}` is no step; there are {} and all", USES.join(", "))))
+            let wrong: Vec<String> = value
+                .split(',')
+                .filter(|step| *step != "all" && !USES.contains(step))
+                .map(|step| format!("`{step}`"))
+                .collect();
+            match wrong.as_slice() {
+                [] => Ok(()),
+                [one] => Err(format!("{one} is no step; there are {} and all", USES.join(", "))),
+                several => {
+                    Err(format!("{} are no steps; there are {} and all", several.join(" and "), USES.join(", ")))
+                }
+            }
         }
         Key::Connector(connector) => {
             let artifact = connector.lines.first().map_or("", |line| line.artifact.as_str());
@@ -163,6 +173,7 @@ fn known(axis: &str, version: &str) -> Result<(), String> {
     let fits = match axis {
         "spark" => all.iter().any(|known| is_of(known, version)),
         "debian" | "arch" => all.contains(&version) || axis == "arch",
+        "python" | "scala" => version.parse::<pep440_rs::Version>().is_ok(),
         _ => digits,
     };
     if fits {
@@ -174,6 +185,39 @@ fn known(axis: &str, version: &str) -> Result<(), String> {
         None => nearest(version, &all),
     };
     Err(format!("{shown} {version} is not known ({AS_OF}); {help}"))
+}
+
+/// What is said of versions that the facts do not know, and that are judged all the same: a Java or a Python
+/// may be newer than the facts, or mistyped. Words that make no sense say nothing here.
+#[must_use]
+pub fn strangers(words: &[String]) -> Vec<String> {
+    read(words).unwrap_or_default().iter().flat_map(strange).collect()
+}
+
+fn strange(word: &Word) -> Vec<String> {
+    let (shown, mut known, subject): (&str, Vec<String>, &str) = match word.key {
+        Key::Axis(axis) => (super::name::shown(axis), versions(axis).into_iter().map(str::to_owned).collect(), axis),
+        Key::Connector(connector)
+            if !connector.lines.iter().all(|line| line.versions.iter().any(|v| v.contains('{'))) =>
+        {
+            let artifact = connector.lines.first().map_or("", |line| line.artifact.as_str());
+            (&connector.id, connector.lines.iter().flat_map(|line| line.versions.clone()).collect(), artifact)
+        }
+        _ => return Vec::new(),
+    };
+    let Some(range) = Range::parse(subject, &word.value) else { return Vec::new() };
+    known.sort_by(|a, b| compare(a, b));
+    let is_known = |bound: &String| known.iter().any(|known| is_of(bound, known) || is_of(known, bound));
+    let unknown = range.bounds().into_iter().filter(|bound| !is_known(bound));
+    let all: Vec<&str> = known.iter().map(String::as_str).collect();
+    unknown
+        .map(|bound| {
+            format!(
+                "{shown} {bound} is not among the versions that the facts know ({AS_OF}); {}",
+                nearest(&bound, &all)
+            )
+        })
+        .collect()
 }
 
 /// A stack with unknown axes left empty, as far as the words tell: for templates.

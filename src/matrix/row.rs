@@ -85,7 +85,12 @@ impl<'f> Row<'f> {
     }
 
     /// What was resolved for the profile.
-    pub(super) fn resolved(profile: &Profile, stack: &Stack, resolved: &[Coordinate]) -> Self {
+    pub(super) fn resolved(
+        profile: &Profile,
+        stack: &Stack,
+        resolved: &[Coordinate],
+        newer: Option<&'f Release>,
+    ) -> Self {
         let mut row = Self { complete: true, ..Self::asked(profile) };
         let arrow = row.get("pyarrow").is_some();
         row.take(resolved);
@@ -93,7 +98,7 @@ impl<'f> Row<'f> {
             let uses = row.uses.iter().copied().chain(["arrow"]).collect();
             row.use_steps(uses);
         }
-        let mut row = row.with_stack(stack, &profile.stack, None);
+        let mut row = row.with_stack(stack, &profile.stack, newer);
         // The package tells which update of Java it is.
         let package = format!("deb:openjdk-{}-jre-headless", stack.java);
         if let Some(update) = row.version(&package).and_then(|version| version.split(['+', '~', '-']).next()) {
@@ -169,7 +174,10 @@ impl<'f> Row<'f> {
             ("python", Known::Line(stack.python.clone()), &asked.python),
             ("debian", Known::Exact(stack.debian.clone()), &asked.debian),
         ] {
-            self.insert(axis, known, at(pin).as_ref());
+            // What Debian's archives carry says nothing of a base, which may have another Java.
+            if axis != "debian" || asked.base.is_none() {
+                self.insert(axis, known, at(pin).as_ref());
+            }
         }
         self
     }

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use crate::problem::codes::matrix as code;
-use crate::problem::{At, Problem};
-use crate::profile::{Located, Profile, StackRequest};
+use crate::problem::{At, Level, Problem};
+use crate::profile::{Located, Profile, StackRequest, levels};
 
 use super::evaluate::{Finding, findings};
 use super::facts::{AS_OF, facts};
@@ -99,7 +99,8 @@ impl Wishes {
 /// do not know.
 ///
 /// # Errors
-/// Every conflict of the best row, where no row is free of them, and every pin that is no version.
+/// Every conflict of the best row, where no row is free of them and `[lints]` does not allow them, and every pin
+/// that is no version.
 pub fn select(profile: &Profile, newer: Option<&Release>) -> Result<Selection, Vec<Problem>> {
     let mut problems = unknown(&profile.stack, newer);
     if !problems.is_empty() {
@@ -137,7 +138,14 @@ pub fn select(profile: &Profile, newer: Option<&Release>) -> Result<Selection, V
         problem.help.splice(0..0, concerning.map(|change| change.text.clone()));
         problems.push(problem);
     }
-    Err(problems)
+    // Whoever allows a conflict by name gets the row all the same.
+    let weighed = levels(problems.clone(), &profile.lints, false);
+    if weighed.iter().any(|(level, _)| *level == Level::Deny) {
+        return Err(problems);
+    }
+    let doubts = best.findings.iter().filter(|finding| !finding.is_denied(&best.row));
+    problems.extend(doubts.map(|finding| finding.problem(&best.row)));
+    Ok(Selection { stack: best.stack, warnings: problems })
 }
 
 /// A stack with what the rules say of it.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::problem::codes::matrix as code;
 
 use super::connectors::{artifact_of, expand, versions_of};
-use super::evaluate::findings;
+use super::evaluate::findings_about;
 use super::facts::{Connector, ConnectorLine, facts, fill};
 use super::name::Kind;
 use super::question;
@@ -151,9 +151,7 @@ fn row_of(release: &'static Release) -> Row<'static> {
 }
 
 fn state(row: &Row<'_>, axis: &str) -> State {
-    let found = findings(row);
-    let mut concerning =
-        found.iter().filter(|finding| finding.concerns(axis)).map(|finding| finding.code(row)).collect::<Vec<_>>();
+    let mut concerning: Vec<_> = findings_about(row, axis).iter().map(|finding| finding.code(row)).collect();
     concerning.retain(|found| [code::FAILS, code::DEGRADES, code::UNSUPPORTED].contains(found));
     match concerning.as_slice() {
         [] => State::Supported,
@@ -173,7 +171,7 @@ fn package_range(release: &'static Release, package: &str) -> String {
         let mut row = row_of(release);
         row.insert(package, Known::Exact(version.clone()), None);
         row.use_steps(crate::profile::USES.iter().copied().collect());
-        findings(&row).iter().any(|f| f.concerns(package) && f.rule.severity == Severity::Fails)
+        findings_about(&row, package).iter().any(|found| found.rule.severity == Severity::Fails)
             && Order::Pep440.compare(version, least).is_gt()
     });
     match refused {
@@ -281,6 +279,8 @@ pub struct Published {
     pub others: Vec<String>,
     /// What must stand beside it.
     pub needs: Vec<String>,
+    /// Whether a registry or a document that was read names the version.
+    pub confirmed: bool,
     /// Settings that its documentation asks for.
     pub settings: Vec<String>,
     /// What else is worth knowing.
@@ -294,18 +294,20 @@ pub struct Published {
 /// # Errors
 /// What makes no sense in the question.
 pub fn published(words: &[String], name: Option<&str>) -> Result<Vec<Published>, Vec<String>> {
-    let row = question::row(&question::read(words)?)?;
-    if row.version("spark").is_none() {
-        return Err(vec!["which Spark? `--spark 3.5.9`".to_owned()]);
-    }
     let all = &facts().connectors;
     let named: Vec<&Connector> = all.iter().filter(|connector| name.is_none_or(|name| connector.id == name)).collect();
-    if let (true, Some(name)) = (named.is_empty(), name) {
-        let known: Vec<&str> = all.iter().map(|connector| connector.id.as_str()).collect();
-        let close = known.iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-        let close = close.filter(|close| strsim::jaro_winkler(close, name) > 0.7);
-        let hint = close.map_or(format!("there are {}", known.join(", ")), |close| format!("did you mean `{close}`?"));
-        return Err(vec![format!("no connector is called `{name}`; {hint}")]);
+    let mut mistakes: Vec<String> =
+        name.filter(|_| named.is_empty()).map(|name| no_connector(name, all)).into_iter().collect();
+    let row = match question::read(words).and_then(|words| question::row(&words)) {
+        Ok(row) if mistakes.is_empty() => row,
+        Ok(_) => return Err(mistakes),
+        Err(more) => {
+            mistakes.splice(0..0, more);
+            return Err(mistakes);
+        }
+    };
+    if row.version("spark").is_none() {
+        return Err(vec!["which Spark? `--spark 3.5.9`".to_owned()]);
     }
     let mut out = Vec::new();
     for connector in named {
@@ -318,6 +320,14 @@ pub fn published(words: &[String], name: Option<&str>) -> Result<Vec<Published>,
     Ok(out)
 }
 
+fn no_connector(name: &str, all: &[Connector]) -> String {
+    let known: Vec<&str> = all.iter().map(|connector| connector.id.as_str()).collect();
+    let close = known.iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    let close = close.filter(|close| strsim::jaro_winkler(close, name) > 0.7);
+    let hint = close.map_or(format!("there are {}", known.join(", ")), |close| format!("did you mean `{close}`?"));
+    format!("no connector is called `{name}`; {hint}")
+}
+
 fn of_connector(connector: &Connector) -> Published {
     Published {
         connector: connector.id.clone(),
@@ -325,6 +335,7 @@ fn of_connector(connector: &Connector) -> Published {
         coordinate: String::new(),
         others: Vec::new(),
         needs: Vec::new(),
+        confirmed: true,
         settings: connector.settings.clone(),
         note: None,
         source: connector.source.clone(),
@@ -364,6 +375,7 @@ fn coordinate(connector: &Connector, line: &ConnectorLine, stack: &Stack) -> Opt
         coordinate: format!("{artifact}:{version}"),
         others: versions,
         needs: needs.collect(),
+        confirmed: !line.unconfirmed,
         note: line.note.clone(),
         ..of_connector(connector)
     })

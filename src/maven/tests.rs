@@ -85,7 +85,7 @@ fn dependency(text: &str) -> String {
 
 fn root(text: &str) -> Root {
     let coordinate = format!("maven:g:{text}").parse().unwrap();
-    Root { coordinate, at: At { key: "maven.jars[0]".to_owned(), span: 0..1 } }
+    Root { coordinate, at: At::new("maven.jars[0]", 0..1) }
 }
 
 /// `a:1 b#classifier:2`, or the problems with their notes and remedies.

@@ -30,16 +30,6 @@ pub const fn greatest(sku: Sku) -> (u32, u32) {
     }
 }
 
-/// The SKU's name in the profile.
-#[must_use]
-pub const fn name(sku: Sku) -> &'static str {
-    match sku {
-        Sku::Standard => "standard",
-        Sku::Confidential => "confidential",
-        Sku::Spot => "spot",
-    }
-}
-
 /// Every reason why there is no container of this size.
 pub(super) fn faults(size: &Size) -> Vec<Problem> {
     let (cpu, memory) = greatest(size.sku);
@@ -52,7 +42,7 @@ pub(super) fn faults(size: &Size) -> Vec<Problem> {
 
 fn fault(value: u32, at: &At, (unit, greatest, sku): (&str, u32, Sku)) -> Option<Problem> {
     let shown = decimal(value);
-    let sku = name(sku);
+    let sku = sku.name();
     let problem = |message: String, label: &str| Some(Problem::new(codes::NOT_A_SIZE, message).at(at, label));
     if value < LEAST {
         return problem(format!("{shown} {unit} is less than a container group may have"), "below the least").map(

@@ -231,7 +231,7 @@ impl Frame {
         MemoryPlan {
             cpu_milli: size.cpu_milli.value,
             memory_milli_gb: size.memory_milli_gb.value,
-            sku: aci::name(size.sku),
+            sku: size.sku.name(),
             limit_bytes: self.limit_bytes,
             platform_mib,
             terms,
@@ -321,10 +321,9 @@ fn remedy(profile: &Profile, size: &Size, stack: &Stack, heap: u64) -> String {
             let gb = aci::decimal(next.memory_milli_gb.value);
             format!("`memory-gb = {gb}` is the smallest that holds it with {cpu} vCPU")
         }
-        None => format!(
-            "no size of the {} SKU with {cpu} vCPU holds it: ask for fewer or smaller workers",
-            aci::name(size.sku)
-        ),
+        None => {
+            format!("no size of the {} SKU with {cpu} vCPU holds it: ask for fewer or smaller workers", size.sku.name())
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::problem::{At, SourceFile};
 use crate::profile::{MemoryRequest, Sku, Target};
 
 pub(crate) fn located<T>(value: T, key: &str) -> Located<T> {
-    Located { value, at: At { key: key.to_owned(), span: 0..0 } }
+    Located { value, at: At::new(key, 0..0) }
 }
 
 pub(crate) fn size(cpu_milli: u32, memory_milli_gb: u32, sku: Sku) -> Size {

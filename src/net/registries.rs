@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
-use super::{Answer, Head, Net, Request, Sink, shown};
+use super::{Answer, Authorization, Head, Net, Request, Sink, shown};
 use crate::digest::Digest;
 use crate::endpoints::{Endpoints, Root};
 use crate::error::Error;
@@ -56,7 +56,7 @@ impl<'a> Registries<'a> {
             return Err(Error::Offline { what: page.path.clone() });
         }
         self.mirrors(page, |root, url| {
-            let request = Request { url, credentials: credentials(root, page), accept: None, unless: None, limit };
+            let request = Request { url, authorization: authorization(root, page), accept: None, unless: None, limit };
             match self.net.get(&request, sink)? {
                 Answer::Body(head) => Ok(Some(head)),
                 Answer::Absent | Answer::Unchanged => Ok(None),
@@ -127,7 +127,7 @@ impl<'a> Registries<'a> {
         }
         let request = Request {
             url,
-            credentials: credentials(root, page),
+            authorization: authorization(root, page),
             accept: (page.registry == Registry::Pypi && page.path.ends_with('/')).then_some(SIMPLE),
             unless: kept.as_ref().map(|kept| &kept.validators).filter(|validators| !validators.is_empty()),
             limit: PAGE_LIMIT,
@@ -185,9 +185,9 @@ impl Index for Registries<'_> {
 }
 
 /// Credentials are for the registry's own host, not for one that its pages name.
-fn credentials<'a>(root: &'a Root, page: &Page) -> Option<&'a crate::endpoints::Credentials> {
+fn authorization<'a>(root: &'a Root, page: &Page) -> Option<Authorization<'a>> {
     let foreign = Url::parse(&page.path).is_ok_and(|url| url.origin() != root.url.origin());
-    root.credentials.as_ref().filter(|_| !foreign)
+    root.credentials.as_ref().filter(|_| !foreign).map(Authorization::Basic)
 }
 
 /// Where the page lies below a root, or where an absolute reference points to.

@@ -52,7 +52,7 @@ pub(crate) fn net() -> Net {
 }
 
 fn request(url: &str) -> Request<'static> {
-    Request { url: Url::parse(url).unwrap(), credentials: None, accept: None, unless: None, limit: 1000 }
+    Request { url: Url::parse(url).unwrap(), authorization: None, accept: None, unless: None, limit: 1000 }
 }
 
 fn get(server: &Server, begin: &str) -> Result<(Answer, String), String> {
@@ -130,7 +130,8 @@ fn a_password_stays_with_its_host_and_is_never_printed() {
     let to = format!("location: {}x?canary=1\r\n", other.url.replace("http://", "http://user:canary@"));
     let server = Server::saying(vec![answer("302 Found", &to, 0, ""), answer("403 Forbidden", "", 0, "")]);
     let known = Credentials { user: "me".into(), password: Secret::new("canary".into()) };
-    let ask = Request { credentials: Some(&known), ..request(&format!("{}?sig=canary", server.url)) };
+    let ask =
+        Request { authorization: Some(Authorization::Basic(&known)), ..request(&format!("{}?sig=canary", server.url)) };
     let mut sink = Vec::new();
     let found = net().get(&ask, &mut sink).unwrap();
     assert!(server.heard()[0].contains("authorization: basic "));

@@ -1,10 +1,11 @@
 //! The layers that follow from the lock alone, from least to most changing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::plan::LayerPlan;
+use crate::plan::{LayerPlan, Outline, compose};
 use crate::tree::{Entry, ImagePath, Source};
 
 /// A jar layer holds at most about this many bytes, so that several are unpacked side by side.
@@ -28,7 +29,9 @@ pub struct Jar {
 /// What the locked artifacts hold, as their rooms laid it out.
 #[derive(Debug, Clone, Default)]
 pub struct Contents {
-    /// The Debian root file system without Java.
+    /// What the layers of a base image look like from above; nothing where there is none.
+    pub below: Outline,
+    /// The Debian root file system without Java, or what a base image gets beside its own.
     pub base: Vec<Entry>,
     /// The Java runtime.
     pub java: Vec<Entry>,
@@ -44,11 +47,46 @@ pub struct Contents {
     pub jars: Vec<Jar>,
 }
 
-/// The parts of the locked layers; [`crate::plan::compose`] makes layers of them.
+/// The name of the layer that tells what the locked ones look like from above.
+pub const OUTLINE: &str = "outline";
+/// Where that lies in the image.
+const OUTLINE_PATH: &str = "usr/lib/sparkbake/outline.json";
+
+/// The locked layers, and what they look like from above. That is the last of them too, so that a machine that
+/// has none of them can still build what stands on them.
 ///
 /// # Errors
-/// [`Error::Archive`] where a jar's name cannot be a file's.
-pub fn locked(contents: &Contents) -> Result<Vec<LayerPlan>, Error> {
+/// As [`compose`].
+pub fn locked(contents: &Contents) -> Result<(Vec<LayerPlan>, Outline), Error> {
+    let (mut layers, outline) = compose(&contents.below, parts(contents)?)?;
+    layers.extend(compose(&outline, vec![outline_layer(&outline)?])?.0);
+    Ok((layers, outline))
+}
+
+fn outline_layer(outline: &Outline) -> Result<LayerPlan, Error> {
+    let path = ImagePath::new(OUTLINE_PATH).map_err(|bad| Error::archive("the plan", bad))?;
+    let text = serde_json::to_vec(outline).map_err(|error| Error::archive("the plan", error))?;
+    Ok(LayerPlan { name: OUTLINE.to_owned(), entries: vec![Entry::file(path, 0o644, Source::Bytes(text))] })
+}
+
+/// Reads that layer's tar back; `None` where it is another one's.
+///
+/// # Errors
+/// [`Error::Archive`] where the tar or the outline in it cannot be read.
+pub fn read_outline(tar: impl Read) -> Result<Option<Outline>, Error> {
+    let bad = |error: &dyn std::fmt::Display| Error::archive("the outline's layer", error);
+    let mut archive = tar::Archive::new(tar);
+    for entry in archive.entries().map_err(|error| bad(&error))? {
+        let entry = entry.map_err(|error| bad(&error))?;
+        if *entry.path_bytes() == *OUTLINE_PATH.as_bytes() {
+            return serde_json::from_reader(entry).map(Some).map_err(|error| bad(&error));
+        }
+    }
+    Ok(None)
+}
+
+/// What each locked layer brings of its own.
+fn parts(contents: &Contents) -> Result<Vec<LayerPlan>, Error> {
     let part = |name: &str, entries: Vec<Entry>| LayerPlan { name: name.to_owned(), entries };
     let (shipped, added) = jars(contents)?;
     let mut parts = vec![part("base", contents.base.clone()), part("java", contents.java.clone())];

@@ -13,10 +13,12 @@ use crate::image::Runtime;
 use crate::tree::{Entry, ImagePath, Kind};
 
 mod locked;
+mod named;
 mod own;
 
-pub use locked::{Contents, Jar, jars, locked};
-pub use own::{own, runtime};
+pub use locked::{Contents, Jar, OUTLINE, jars, locked, read_outline};
+pub use named::{named_paths, names_paths};
+pub use own::{LOCK_PATH, PROFILE_PATH, certificate_path, own, runtime};
 
 /// One layer to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

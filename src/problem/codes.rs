@@ -17,6 +17,14 @@ pub struct Code {
     pub explanation: &'static str,
 }
 
+impl Code {
+    /// The same kind of problem where it rests on a guess: no more than a warning.
+    #[must_use]
+    pub fn doubtful(self) -> Self {
+        Self { level: self.level.min(Level::Warn), ..self }
+    }
+}
+
 impl PartialEq for Code {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -52,6 +60,7 @@ const SECTIONS: &[&[Code]] = &[
     profile::ALL,
     matrix::ALL,
     debian::ALL,
+    base::ALL,
     python::ALL,
     maven::ALL,
     lock::ALL,
@@ -93,10 +102,24 @@ pub mod profile {
         "not-yet",
         "The key is part of the profile's format, but the work behind it does not exist in this version of sparkbake. It is refused rather than ignored.",
     );
+    pub const BESIDE_BASE: Code = deny(
+        "beside-a-base",
+        "A key of [debian] stands beside [stack] base. Nothing of Debian's is installed into a base, so the key would have no effect.",
+    );
     pub const UNUSED_LINT: Code =
         warn("unused-lint", "An entry of [lints] matches no problem. It may be misspelt, or its reason may be gone.");
-    pub(super) const ALL: &[Code] =
-        &[SYNTAX, UNKNOWN_KEY, MISSING_KEY, WRONG_TYPE, BAD_VALUE, DUPLICATE, REQUIRED_VERSION, NOT_YET, UNUSED_LINT];
+    pub(super) const ALL: &[Code] = &[
+        SYNTAX,
+        UNKNOWN_KEY,
+        MISSING_KEY,
+        WRONG_TYPE,
+        BAD_VALUE,
+        DUPLICATE,
+        REQUIRED_VERSION,
+        NOT_YET,
+        BESIDE_BASE,
+        UNUSED_LINT,
+    ];
 }
 
 /// Raised by `matrix/`.
@@ -215,6 +238,23 @@ pub mod python {
     pub(super) const ALL: &[Code] = &[REQUIREMENT, UNKNOWN_PROJECT, NO_WHEEL, UNSATISFIABLE, FILE_CLASH];
 }
 
+/// Raised by `base/`.
+pub mod base {
+    use super::{Code, deny};
+
+    pub const LACKS: Code = deny(
+        "base-lacks",
+        "The image of [stack] base lacks something that every image of sparkbake's needs: a Java, a Python, or a program that the entrypoint or Spark's scripts start. It is not installed for you, because nothing of a base is changed.",
+    );
+    pub const DIFFERS: Code =
+        deny("base-differs", "A pin of [stack] asks for another version than the image of [stack] base has.");
+    pub const TWICE: Code = deny(
+        "base-has-its-own",
+        "The image of [stack] base has something already where the image gets a file of its own. A layer lies over those below it file by file, so that two versions would be mixed.",
+    );
+    pub(super) const ALL: &[Code] = &[LACKS, DIFFERS, TWICE];
+}
+
 /// Raised by `maven/`.
 pub mod maven {
     use super::{Code, deny};
@@ -290,7 +330,7 @@ pub mod spark {
 
     pub const FIGHTS_THE_PLAN: Code = deny(
         "setting-fights-the-plan",
-        "A setting of [spark.conf] takes back a number that the memory plan has computed for the size of the container, or memory that the plan does not know of.",
+        "A setting, of [spark.conf] or made by the app's code, takes back a number that the memory plan has computed for the size of the container, or memory that the plan does not know of. PySpark hands the settings of the first session to spark-submit, where they beat the baked ones.",
     );
     pub const BREAKS_THE_START: Code =
         deny("setting-breaks-the-start", "With this setting the Java gateway does not start, in any container.");
@@ -300,11 +340,47 @@ pub mod spark {
     );
     pub const UNKNOWN_SETTING: Code =
         warn("unknown-setting", "No jar of the image knows this key. Spark ignores a misspelt setting without a word.");
+    pub const BAD_VALUE: Code = deny(
+        "setting-value",
+        "The jars of the image declare this setting with a kind, a unit, or bounds, and its value is outside of them. Spark throws when the session starts or when the setting is first asked for.",
+    );
+    pub const REMOVED_SETTING: Code = deny(
+        "setting-removed",
+        "The setting was removed from Spark SQL, which refuses every value but the one that had been the default.",
+    );
+    pub const DEPRECATED_SETTING: Code = warn(
+        "setting-deprecated",
+        "The setting still works or does nothing, and Spark says on every start that it is going.",
+    );
+    pub const NO_EFFECT: Code = warn(
+        "setting-without-effect",
+        "The setting sizes executors or speaks to a cluster manager. The image is one container in which Spark runs in local mode, and nothing reads it there.",
+    );
+    pub const PATH_MISSING: Code = deny(
+        "path-missing",
+        "A setting of Spark, or the app's code, names a file or directory that no layer of the image brings. Java passes over a class path entry that is not there without a word; Spark warns of a missing jar and goes on, and its classes are missed later; it ends over a file of spark.files or an archive of Python. What a volume brings when the container starts can be allowed in [lints]; in code it is a warning where its directory is not in the image either.",
+    );
     pub const RULE_OVERRIDDEN: Code = warn(
         "rule-setting-overridden",
         "A setting of [spark.conf] replaces one that a rule of the compatibility matrix asks for.",
     );
-    pub(super) const ALL: &[Code] = &[FIGHTS_THE_PLAN, BREAKS_THE_START, BAD_SETTING, UNKNOWN_SETTING, RULE_OVERRIDDEN];
+    pub const TOO_LATE: Code = deny(
+        "setting-too-late",
+        "The app sets something on a running session that Spark takes before its start alone. For most such settings Spark throws CANNOT_MODIFY_CONFIG; the others it takes without a word, and nothing changes.",
+    );
+    pub(super) const ALL: &[Code] = &[
+        FIGHTS_THE_PLAN,
+        BREAKS_THE_START,
+        BAD_SETTING,
+        BAD_VALUE,
+        UNKNOWN_SETTING,
+        REMOVED_SETTING,
+        DEPRECATED_SETTING,
+        NO_EFFECT,
+        PATH_MISSING,
+        RULE_OVERRIDDEN,
+        TOO_LATE,
+    ];
 }
 
 /// Raised by `classpath/`.
@@ -349,6 +425,18 @@ pub mod classpath {
         "dependency-missing",
         "A jar of your own uses packages that no jar of the class path has. A dependency may have been forgotten.",
     );
+    pub const SERVICE: Code = warn(
+        "service-broken",
+        "A jar names a class as the provider of a service that is in use, and the class is missing, cannot be loaded, is no subtype of the service, or has no public constructor without parameters. Who asks for the service's providers gets ServiceConfigurationError.",
+    );
+    pub const PACKAGE_SPLIT: Code = deny(
+        "package-split",
+        "Two jars share a package that one of them seals (`Sealed: true`) or signs. The JVM throws SecurityException for the classes of whichever it reads second.",
+    );
+    pub const INDEX: Code = deny(
+        "index-hides-classes",
+        "A jar has an index (META-INF/INDEX.LIST) that lists another jar of the class path and leaves out packages of it. Java before 21 does not look for those in the other jar once it has read the index.",
+    );
     pub const DUPLICATES: Code = warn(
         "duplicate-classes",
         "Two jars hold different class files of one name. Which of them is loaded depends on the order in which the file system lists the jars.",
@@ -372,22 +460,78 @@ pub mod classpath {
         DOUBTFUL,
         WRONG_SCALA,
         DEPENDENCY_MISSING,
+        SERVICE,
+        PACKAGE_SPLIT,
+        INDEX,
         DUPLICATES,
         ORDER_DECIDES,
         TWO_VERSIONS,
     ];
 }
 
-/// Raised by `plan/` about the user's own files.
+/// Raised by `plan/` and `app/` about the user's own files.
 pub mod app {
-    use super::{Code, deny};
+    use super::{Code, allow, deny, warn};
 
     pub const UNREADABLE_FILE: Code = deny("unreadable-file", "A file that the profile names cannot be read.");
     pub const CANNOT_COPY: Code = deny(
         "cannot-copy",
         "What [[app.copy]] names cannot become a layer: it is absent, holds nothing, or holds something that an image cannot.",
     );
-    pub(super) const ALL: &[Code] = &[UNREADABLE_FILE, CANNOT_COPY];
+    pub const SYNTAX: Code = deny(
+        "python-syntax",
+        "A Python file of the app is not what the image's Python can read. It fails with SyntaxError as soon as it is run or imported. In a file that the image's command does not reach it is a warning.",
+    );
+    pub const UNREAD: Code = warn(
+        "app-not-read",
+        "Code of the app is not looked at: a file is larger than 2 MiB or no UTF-8, or there are too many of them.",
+    );
+    pub const MODULE: Code = deny(
+        "module-not-in-image",
+        "The app imports a module that neither Python, nor an installed distribution, nor the app itself has where Python looks for it. Imports inside of `try` with a handler for ImportError, and those for type checkers, are left alone; those inside of functions and conditions are warnings.",
+    );
+    pub const VARIABLE: Code = deny(
+        "environment-fights-the-image",
+        "The app's code sets a variable of the environment that the image has set for what is baked, or that is handed to Java or to spark-submit, so that Spark starts otherwise than planned.",
+    );
+    pub const DOWNLOADS: Code = deny(
+        "downloads-at-start",
+        "The app makes Spark resolve and download jars from a Maven repository each time it starts. That needs the network, takes its time, may bring other files tomorrow, and is verified against nothing. What is named in [maven] jars is locked, verified and in the image.",
+    );
+    pub const SOURCE: Code = deny(
+        "data-source-missing",
+        "The app reads or writes with a data source, or imports a library, whose jar is not in the image. Spark fails with \"Failed to find data source\" or ClassNotFoundException.",
+    );
+    pub const DRIVER: Code = deny(
+        "jdbc-driver-missing",
+        "The app connects by JDBC, and the jar with the driver's class is not in the image. Spark fails with ClassNotFoundException, or with \"No suitable driver\".",
+    );
+    pub const FILE_SYSTEM: Code = deny(
+        "file-system-missing",
+        "The app reads or writes an address whose file system is in a jar that the image does not have. Hadoop fails with \"No FileSystem for scheme\" or ClassNotFoundException.",
+    );
+    pub const LIBRARY: Code = warn(
+        "library-starts-spark",
+        "A library that the app uses makes a Spark session of its own, with settings that take back what is baked.",
+    );
+    pub const COLLECTS: Code = allow(
+        "collects-to-driver",
+        "The app brings a whole result to Python with toPandas() or collect(). The rows pass through the heap of the driver and are held in Python once more. Whether that is much only the data tells, so nothing is said unless [lints] asks for it.",
+    );
+    pub(super) const ALL: &[Code] = &[
+        UNREADABLE_FILE,
+        CANNOT_COPY,
+        SYNTAX,
+        UNREAD,
+        MODULE,
+        VARIABLE,
+        DOWNLOADS,
+        SOURCE,
+        DRIVER,
+        FILE_SYSTEM,
+        LIBRARY,
+        COLLECTS,
+    ];
 }
 
 #[cfg(test)]

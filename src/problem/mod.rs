@@ -1,9 +1,10 @@
-//! The user's mistakes as values: [`Problem`], its [`Code`], and the place in the TOML that caused it.
+//! The user's mistakes as values: [`Problem`], its [`Code`], and the place in the user's file that caused it.
 //!
 //! A stage collects every mistake it can see and returns them together; nothing here stops at the
 //! first. [`render`] draws them with carets. World failures are [`crate::error::Error`], not problems.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 pub mod codes;
 mod render;
@@ -22,13 +23,30 @@ pub enum Level {
     Deny,
 }
 
-/// A place in the user's TOML.
+/// A place in the profile, or in another file of the user's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct At {
-    /// Dotted key path, list elements by index: `maven.jars[1]`, `target.aci.cpu`.
+    /// The file; `None` is the profile.
+    pub file: Option<Arc<SourceFile>>,
+    /// In the profile the dotted key path, list elements by index: `maven.jars[1]`, `target.aci.cpu`.
+    /// In another file its name.
     pub key: String,
-    /// Byte range of the value in the profile's text.
+    /// Byte range in the file's text.
     pub span: Range<usize>,
+}
+
+impl At {
+    /// A place in the profile.
+    #[must_use]
+    pub fn new(key: impl Into<String>, span: Range<usize>) -> Self {
+        Self { file: None, key: key.into(), span }
+    }
+
+    /// A place in another file.
+    #[must_use]
+    pub fn in_file(file: &Arc<SourceFile>, span: Range<usize>) -> Self {
+        Self { file: Some(Arc::clone(file)), key: file.name.clone(), span }
+    }
 }
 
 /// One mistake, with all that is needed to mend it.
@@ -38,7 +56,7 @@ pub struct Problem {
     pub code: Code,
     /// What is wrong, in one line without a full stop; names the values involved.
     pub message: String,
-    /// Where the user wrote the cause; `None` where no line of the profile is at fault.
+    /// Where the user wrote the cause; `None` where no line is at fault.
     pub at: Option<At>,
     /// What stands beside the caret of `at`; empty for none.
     pub label: String,
@@ -102,7 +120,7 @@ pub fn plural(count: usize, one: &str, many: &str) -> String {
 /// A text that problems point into.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceFile {
-    /// The path as the user typed it, or the name of a built-in profile.
+    /// The path as the user knows it, or the name of a built-in profile.
     pub name: String,
     /// The whole text.
     pub text: String,

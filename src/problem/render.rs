@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use super::{At, Level, Problem, SourceFile, codes};
 
-/// The problems as one text, in the order given, each with its carets under `source` and an empty
-/// line after it. Problems at [`Level::Allow`] are left out. The summary line is the caller's.
+/// The problems as one text, in the order given, each with its carets under its file and an empty line
+/// after it; `source` is the profile. Problems at [`Level::Allow`] are left out. The summary line is
+/// the caller's.
 #[must_use]
 pub fn render(problems: &[(Level, Problem)], source: &SourceFile, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    let text = Lines::new(&source.text);
-    let name = escape(&source.name);
+    let profile = Lines::new(source);
     let mut out = String::new();
     for (level, problem) in problems {
         let weight = match level {
@@ -26,10 +26,9 @@ pub fn render(problems: &[(Level, Problem)], source: &SourceFile, colour: bool) 
             Level::Warn => Weight::WARNING,
             Level::Deny => Weight::ERROR,
         };
+        let others = others(problem);
         let mut group = Group::with_title(weight.primary_title(escape(&problem.message)).id(problem.code.name));
-        if let Some(snippet) = snippet(problem, &text, &name) {
-            group = group.element(snippet);
-        }
+        group = group.elements(snippets(problem, &profile, &others));
         group = group.elements(problem.notes.iter().map(|note| Weight::NOTE.message(escape(note))));
         group = group.elements(problem.help.iter().map(|help| Weight::HELP.message(escape(help))));
         out.push_str(&renderer.render(&[group]));
@@ -40,14 +39,16 @@ pub fn render(problems: &[(Level, Problem)], source: &SourceFile, colour: bool) 
 
 /// The problems for machines, in the order given: an array of objects with `code`, `level` (`warn`
 /// or `deny`), `message`, `place` (`null` where no line is at fault), `also` (a list of places),
-/// `notes` and `help` (lists of lines). A place has `key` (dotted path), `line` and `column` (from 1,
-/// columns in characters) and `label`. Keys are only ever added.
+/// `notes` and `help` (lists of lines). A place has `file`, `key` (dotted path in a profile, else the
+/// file), `line` and `column` (from 1, columns in characters) and `label`. Keys are only ever added.
 #[must_use]
 pub fn json(problems: &[(Level, Problem)], source: &SourceFile) -> Value {
-    let text = Lines::new(&source.text);
+    let profile = Lines::new(source);
     let place = |at: &At, label: &str| {
-        let (line, column) = text.position(at.span.start);
-        json!({ "key": at.key, "line": line, "column": column, "label": label })
+        let other = at.file.as_deref().map(Lines::new);
+        let lines = other.as_ref().unwrap_or(&profile);
+        let (line, column) = lines.position(at.span.start);
+        json!({ "file": lines.name, "key": at.key, "line": line, "column": column, "label": label })
     };
     let shown = problems.iter().filter(|(level, _)| *level != Level::Allow);
     shown
@@ -80,16 +81,20 @@ pub fn explain(name: &str) -> Option<String> {
     ))
 }
 
-/// A text with the offsets at which its lines start.
+/// A file's text with the offsets at which its lines start.
 struct Lines<'t> {
+    name: &'t str,
+    /// The name as it is shown.
+    shown: Cow<'t, str>,
     text: Cow<'t, str>,
     starts: Vec<usize>,
 }
 
 impl<'t> Lines<'t> {
-    fn new(text: &'t str) -> Self {
+    fn new(source: &'t SourceFile) -> Self {
+        let text = &source.text;
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text: same_length(text), starts }
+        Self { name: &source.name, shown: escape(&source.name), text: same_length(text), starts }
     }
 
     /// Index of the line that holds the offset.
@@ -113,12 +118,45 @@ impl<'t> Lines<'t> {
     }
 }
 
-/// The lines at fault with their carets. A place that is not in this text is left out, so a problem
-/// with another file's place still renders.
-fn snippet<'a>(problem: &Problem, text: &'a Lines<'_>, name: &'a str) -> Option<Snippet<'a, Annotation<'a>>> {
-    let places = problem.at.iter().map(|at| (at, &problem.label, AnnotationKind::Primary));
-    let places = places.chain(problem.also.iter().map(|(at, label)| (at, label, AnnotationKind::Context)));
-    let places: Vec<_> = places.filter(|(at, ..)| text.text.get(at.span.clone()).is_some()).collect();
+/// The files of a problem's places beside the profile, each once.
+fn others(problem: &Problem) -> Vec<(&SourceFile, Lines<'_>)> {
+    let mut found: Vec<(&SourceFile, Lines<'_>)> = Vec::new();
+    for file in places(problem).filter_map(|(at, ..)| at.file.as_deref()) {
+        if !found.iter().any(|(known, _)| *known == file) {
+            found.push((file, Lines::new(file)));
+        }
+    }
+    found
+}
+
+type Place<'p> = (&'p At, &'p String, AnnotationKind);
+
+/// The cause first.
+fn places(problem: &Problem) -> impl Iterator<Item = Place<'_>> {
+    let cause = problem.at.iter().map(|at| (at, &problem.label, AnnotationKind::Primary));
+    cause.chain(problem.also.iter().map(|(at, label)| (at, label, AnnotationKind::Context)))
+}
+
+/// The lines at fault with their carets, the cause's file first.
+fn snippets<'a>(
+    problem: &'a Problem,
+    profile: &'a Lines<'_>,
+    others: &'a [(&SourceFile, Lines<'_>)],
+) -> Vec<Snippet<'a, Annotation<'a>>> {
+    let of = |file: Option<&SourceFile>| {
+        let here: Vec<Place<'a>> = places(problem).filter(|(at, ..)| at.file.as_deref() == file).collect();
+        let other = others.iter().find(|(known, _)| Some(*known) == file).map(|(_, lines)| lines);
+        snippet(here, other.unwrap_or(profile))
+    };
+    let mut files = vec![None];
+    files.extend(others.iter().map(|(file, _)| Some(*file)));
+    files.sort_by_key(|file| problem.at.as_ref().is_none_or(|at| at.file.as_deref() != *file));
+    files.into_iter().filter_map(of).collect()
+}
+
+/// The lines of one file. A place that is not in its text is left out.
+fn snippet<'a>(places: Vec<Place<'a>>, text: &'a Lines<'_>) -> Option<Snippet<'a, Annotation<'a>>> {
+    let places: Vec<_> = places.into_iter().filter(|(at, ..)| text.text.get(at.span.clone()).is_some()).collect();
     let (line, window) = text.window(&places.iter().map(|(at, ..)| &at.span).collect::<Vec<_>>())?;
     let annotations = places.into_iter().map(|(at, label, kind)| {
         let span = at.span.start - window.start..at.span.end - window.start;
@@ -126,7 +164,7 @@ fn snippet<'a>(problem: &Problem, text: &'a Lines<'_>, name: &'a str) -> Option<
     });
     let annotations: Vec<_> = annotations.collect();
     let lines = text.text.get(window)?;
-    Some(Snippet::source(lines).line_start(line).path(name).annotations(annotations))
+    Some(Snippet::source(lines).line_start(line).path(text.shown.as_ref()).annotations(annotations))
 }
 
 /// Whether a character could act on the terminal, or show a text in another order than it has.
@@ -170,7 +208,7 @@ mod tests {
     use crate::problem::codes::lock::STALE;
 
     fn at(start: usize, end: usize) -> At {
-        At { key: "a.b".to_owned(), span: start..end }
+        At::new("a.b", start..end)
     }
 
     fn source() -> SourceFile {
@@ -207,6 +245,33 @@ mod tests {
          = help: look elsewhere
         ");
         assert!(render(&shown, &source(), true).contains("\u{1b}[1m"));
+    }
+
+    #[test]
+    fn places_in_two_files() {
+        let script = SourceFile { name: "app/x.py".to_owned(), text: "import a\nmaster = 'é'\n".to_owned() };
+        let script = std::sync::Arc::new(script);
+        let there = |start, end| At::in_file(&script, start..end);
+        let problem = Problem::new(STALE, "they differ").at(&there(18, 22), "this").also(&at(0, 1), "as here");
+        let shown = [(Level::Warn, problem.also(&there(0, 6), "and this"))];
+        insta::assert_snapshot!(render(&shown, &source(), false), @r"
+        warning[stale-lock]: they differ
+         --> app/x.py:2:10
+          |
+        1 | import a
+          | ------ and this
+        2 | master = 'é'
+          |          ^^^ this
+          |
+         ::: x\u{1b}[2J.toml:1:1
+          |
+        1 | a = 1
+          | - as here
+        ");
+        let told = json(&shown, &source());
+        let place = |place: &Value| format!("{}:{}:{} {}", place["file"], place["line"], place["column"], place["key"]);
+        assert_eq!(place(&told[0]["place"]), r#""app/x.py":2:10 "app/x.py""#);
+        assert_eq!(place(&told[0]["also"][0]), r#""x\u001b[2J.toml":1:1 "a.b""#);
     }
 
     /// A place of another text, outside of this one or inside of a character, must not end the tool.

@@ -4,8 +4,8 @@ use super::Lint;
 use crate::problem::codes::profile::UNUSED_LINT;
 use crate::problem::{Level, Problem};
 
-/// The problems, each once, with the levels that `[lints]` gives them, in the order of their places, those without
-/// a place last; allowed ones are dropped. An entry that matches no problem is a problem itself.
+/// The problems, each once, with the levels that `[lints]` gives them, in the order of their places, those of the
+/// profile first and those without a place last; allowed ones are dropped. An entry that matches no problem is a problem itself.
 ///
 /// Of several entries that match a problem, the first that names it by `only` decides, else the first.
 /// With `deny_warnings` every warning that is left is an error.
@@ -31,9 +31,16 @@ pub fn levels(problems: Vec<Problem>, lints: &[Lint], deny_warnings: bool) -> Ve
         weighed.push((level, problem));
     }
     weighed.retain(|(level, _)| *level != Level::Allow);
-    weighed.sort_by_key(|(_, problem)| problem.at.as_ref().map_or(usize::MAX, |at| at.span.start));
+    weighed.sort_by(|(_, a), (_, b)| place(a).cmp(&place(b)));
     let raise = |level| if deny_warnings { Level::Deny } else { level };
     weighed.into_iter().map(|(level, problem)| (raise(level), problem)).collect()
+}
+
+/// What problems are ordered by: those of the profile, those of other files, those without a place.
+fn place(problem: &Problem) -> (bool, Option<&str>, usize) {
+    let at = problem.at.as_ref();
+    let file = at.and_then(|at| at.file.as_ref()).map(|file| file.name.as_str());
+    (at.is_none(), file, at.map_or(0, |at| at.span.start))
 }
 
 /// The level that the entries give a problem; all that match it are used.
@@ -82,7 +89,7 @@ mod tests {
     use crate::profile::Located;
 
     fn at(key: &str, start: usize) -> At {
-        At { key: key.to_owned(), span: start..start + 1 }
+        At::new(key, start..start + 1)
     }
 
     fn lint(code: Code, level: Level, only: Option<&str>) -> Lint {

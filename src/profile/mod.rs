@@ -6,6 +6,7 @@
 
 mod init;
 mod lints;
+mod normal;
 mod parse;
 pub(crate) mod requirement;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 pub use init::{Init, init};
 pub use lints::levels;
+pub use normal::normal;
 pub use parse::parse;
 
 use crate::problem::{At, Level, SourceFile};
@@ -91,6 +93,21 @@ pub enum Sku {
     Spot,
 }
 
+impl Sku {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Standard, Self::Confidential, Self::Spot];
+
+    /// As profiles and Azure spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Confidential => "confidential",
+            Self::Spot => "spot",
+        }
+    }
+}
+
 /// Pins of the stack; what is `None` is chosen by the matrix.
 #[derive(Debug, Clone, Default)]
 pub struct StackRequest {
@@ -106,6 +123,8 @@ pub struct StackRequest {
     pub python: Option<Located<String>>,
     /// Codename of the suite: `bookworm`.
     pub debian: Option<Located<String>>,
+    /// An image by digest instead of Debian's packages: the text of a [`crate::reference::Origin`].
+    pub base: Option<Located<String>>,
     /// What the app uses, of [`USES`]; `None` = what the requirements show.
     pub uses: Option<Vec<Located<String>>>,
 }

@@ -62,11 +62,23 @@ pub fn copies(project: &Project, profile: &Profile, store: &Store) -> Result<Cop
     let mut copied = Copied::default();
     let mut problems = Vec::new();
     for (i, copy) in profile.app.copies.iter().enumerate() {
-        let mut walk = Walk { copy, store, entries: Vec::new(), left_out: &mut copied.left_out };
-        match walk.run(project) {
+        let mut entries = Vec::new();
+        let mut take = |found: Found<'_>| {
+            entries.push(match found {
+                Found::Directory(to) => Entry::directory(to, 0o755),
+                Found::Link(to, text) => Entry::symlink(to, text),
+                Found::File { source, to, meta } => {
+                    let mode = if meta.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
+                    let mut file = File::open(source).map_err(Error::read(source))?;
+                    let (digest, size, _) = store.put(|out| io::copy(&mut file, out).map_err(Error::read(source)))?;
+                    Entry::file(to, mode, Source::Blob { digest, size })
+                }
+            });
+            Ok(())
+        };
+        match walk(project, copy, &mut take, &mut copied.left_out) {
             Ok(()) => {
                 let name = if i == 0 { "app".to_owned() } else { format!("app-{}", i + 1) };
-                let entries = walk.entries;
                 copied.layers.push(LayerPlan { name, entries });
             }
             Err(Failure::Problems(more)) => problems.extend(more),
@@ -76,10 +88,24 @@ pub fn copies(project: &Project, profile: &Profile, store: &Store) -> Result<Cop
     if problems.is_empty() { Ok(copied) } else { Err(problems.into()) }
 }
 
+/// Something that a copy brings, with its path in the image.
+pub(super) enum Found<'a> {
+    Directory(ImagePath),
+    Link(ImagePath, &'a str),
+    File { source: &'a Path, to: ImagePath, meta: &'a fs::Metadata },
+}
+
+type Take<'a> = &'a mut dyn FnMut(Found<'_>) -> Result<(), Error>;
+
+/// Hands over everything that a copy brings, and lists what it leaves out.
+pub(super) fn walk(project: &Project, copy: &Copy, take: Take<'_>, left_out: &mut Vec<String>) -> Result<(), Failure> {
+    Walk { copy, take, taken: 0, left_out }.run(project)
+}
+
 struct Walk<'a> {
     copy: &'a Copy,
-    store: &'a Store,
-    entries: Vec<Entry>,
+    take: Take<'a>,
+    taken: usize,
     left_out: &'a mut Vec<String>,
 }
 
@@ -96,10 +122,15 @@ impl Walk<'_> {
         } else {
             self.leaf(&source, &to, &meta)?;
         }
-        if self.entries.is_empty() {
+        if self.taken == 0 {
             return Err(self.problem(format!("`{}` holds nothing to copy", from.value)).into());
         }
         Ok(())
+    }
+
+    fn take(&mut self, found: Found<'_>) -> Result<(), Error> {
+        self.taken += 1;
+        (self.take)(found)
     }
 
     fn problem(&self, message: String) -> Problem {
@@ -107,7 +138,7 @@ impl Walk<'_> {
     }
 
     fn directory(&mut self, source: &Path, to: &ImagePath, depth: usize) -> Result<(), Failure> {
-        if depth > DEPTH_MAX || self.entries.len() > ENTRIES_MAX {
+        if depth > DEPTH_MAX || self.taken > ENTRIES_MAX {
             return Err(self
                 .problem(format!(
                     "`{}` is deeper than {DEPTH_MAX} or larger than {ENTRIES_MAX} entries",
@@ -116,7 +147,7 @@ impl Walk<'_> {
                 .into());
         }
         if !to.is_root() {
-            self.entries.push(Entry::directory(to.clone(), 0o755));
+            self.take(Found::Directory(to.clone()))?;
         }
         let listed =
             fs::read_dir(source).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(Error::read(source))?;
@@ -157,17 +188,12 @@ impl Walk<'_> {
                     .problem(format!("the link `{}` leads out of what is copied", source.display()))
                     .into());
             };
-            self.entries.push(Entry::symlink(to.clone(), text));
-            return Ok(());
+            return Ok(self.take(Found::Link(to.clone(), text))?);
         }
         if !meta.is_file() {
             return Err(self.problem(format!("`{}` is neither file, directory nor link", source.display())).into());
         }
-        let mode = if meta.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
-        let mut file = File::open(source).map_err(Error::read(source))?;
-        let (digest, size, _) = self.store.put(|out| io::copy(&mut file, out).map_err(Error::read(source)))?;
-        self.entries.push(Entry::file(to.clone(), mode, Source::Blob { digest, size }));
-        Ok(())
+        Ok(self.take(Found::File { source, to: to.clone(), meta })?)
     }
 }
 

@@ -104,6 +104,9 @@ fn a_wheel_is_laid_out_as_pip_does_on_debian() {
         assert!(record.contains(part), "{part} in {record}");
     }
     assert_eq!(record.matches("\\n").count(), entries.len());
+    let listed: Vec<&str> = record.split_once('"').unwrap().1.split("\\n").filter(|line| line.contains(',')).collect();
+    assert!(listed.is_sorted() && listed.len() == entries.len(), "{record}");
+    assert!(!record.contains(".pyc"), "{record}");
     assert_eq!(metadata_of(&bytes, "foo.whl").unwrap(), META);
 }
 

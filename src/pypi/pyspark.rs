@@ -129,6 +129,19 @@ pub fn bundled_jars(sdist: &Sdist) -> Vec<String> {
     out
 }
 
+/// Place and size in the spool of each file of at most 1 GiB whose path below the top directory is wanted.
+pub fn files(sdist: &Sdist, is_wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (u64, u64)> {
+    const LARGEST: u64 = 1 << 30;
+    sdist.members.iter().filter_map(move |member| match member.kind {
+        MemberKind::File { offset, size, .. }
+            if size <= LARGEST && below_root(sdist, &member.path).is_some_and(&is_wanted) =>
+        {
+            Some((offset, size))
+        }
+        _ => None,
+    })
+}
+
 /// The headers of its `PKG-INFO`.
 ///
 /// # Errors

@@ -76,7 +76,7 @@ fn index() -> Map {
 fn request(requirements: &[&str]) -> Request {
     let located = |(i, text): (usize, &&str)| Located {
         value: (*text).to_owned(),
-        at: At { key: format!("python.requirements[{i}]"), span: i..i + 1 },
+        at: At::new(format!("python.requirements[{i}]"), i..i + 1),
     };
     Request {
         requirements: requirements.iter().enumerate().map(located).collect(),
@@ -187,7 +187,7 @@ fn contradictions_are_told_as_a_chain() {
 #[test]
 fn own_wheels_are_the_only_candidate_of_their_name() {
     let own = |file: &str| OwnWheel {
-        at: At { key: "python.files[0]".to_owned(), span: 0..1 },
+        at: At::new("python.files[0]", 0..1),
         file: file.to_owned(),
         size: 3,
         sha256: Digest::of(b"own"),
@@ -234,7 +234,7 @@ fn a_hostile_requirement_of_a_wheel_is_passed_over() {
 #[test]
 fn a_hostile_name_of_an_own_wheel_is_an_error() {
     let own = OwnWheel {
-        at: At { key: "python.files[0]".to_owned(), span: 0..1 },
+        at: At::new("python.files[0]", 0..1),
         file: "low-1.5-py3-none-any.whl".to_owned(),
         size: 3,
         sha256: Digest::of(b"own"),

@@ -117,13 +117,25 @@ pub(super) fn text(settings: &[Setting]) -> String {
 
 /// Every setting of `[spark.conf]` that must not be baked.
 pub(super) fn check(profile: &Profile, memory: &MemoryPlan) -> Vec<Problem> {
-    profile.spark_conf.iter().flat_map(|(key, value)| check_one(key, value, profile, memory)).collect()
+    let conf = &profile.spark_conf;
+    let pinned = profile.memory.heap_mib.is_some();
+    let faults = conf.iter().map(|(key, value)| match unwritable(key, value) {
+        Some(problem) => vec![problem],
+        None => check_setting(key, value, conf, pinned, memory),
+    });
+    faults.flatten().collect()
 }
 
-fn check_one(key: &Located<String>, value: &Located<String>, profile: &Profile, memory: &MemoryPlan) -> Vec<Problem> {
-    if let Some(problem) = unwritable(key, value) {
-        return vec![problem];
-    }
+/// What is wrong with one setting among others, wherever it is made before the session; `pinned` says that
+/// the profile has chosen the heap.
+#[must_use]
+pub fn check_setting(
+    key: &Located<String>,
+    value: &Located<String>,
+    conf: &[(Located<String>, Located<String>)],
+    pinned: bool,
+    memory: &MemoryPlan,
+) -> Vec<Problem> {
     let heap = memory.heap_mib;
     let text = value.value.trim();
     let fights = |message: String| Problem::new(codes::FIGHTS_THE_PLAN, message).at(&value.at, "set here");
@@ -131,9 +143,13 @@ fn check_one(key: &Located<String>, value: &Located<String>, profile: &Profile, 
     let one = match key.value.as_str() {
         "spark.driver.memory" if bytes(text) != Some(heap << 20) => {
             let pin = bytes(text).map_or(heap, |bytes| bytes >> 20);
-            fights(format!("`{text}` is another heap than the plan's {heap} MiB"))
-                .note("the plan leaves room for Python and for the JVM beside its heap")
-                .help(format!("pin the heap where it is checked: `[memory] heap-mib = {pin}`"))
+            let problem = fights(format!("`{text}` is another heap than the plan's {heap} MiB"))
+                .note("the plan leaves room for Python and for the JVM beside its heap");
+            if pin > heap + memory.free_mib {
+                problem.help("leave it out: a greater heap needs a greater `target.aci.memory-gb`")
+            } else {
+                problem.help(format!("pin the heap where it is checked: `[memory] heap-mib = {pin}`"))
+            }
         }
         "spark.master" if text != format!("local[{}]", memory.cores) => {
             fights(format!("`{text}` is another master than the plan's local[{}]", memory.cores))
@@ -159,11 +175,51 @@ fn check_one(key: &Located<String>, value: &Located<String>, profile: &Profile, 
                 .help(format!("ask for less, or leave it out: {} MiB", memory.max_result_mib))
         }
         "spark.memory.offHeap.enabled" if text.eq_ignore_ascii_case("true") => {
-            return off_heap(value, profile, memory).into_iter().collect();
+            return off_heap(value, conf, pinned, memory).into_iter().collect();
         }
-        _ => return Vec::new(),
+        key => match elsewhere(key) {
+            Some(why) => Problem::new(codes::NO_EFFECT, format!("`{key}` has no effect in this image"))
+                .at(&value.at, "set here")
+                .note(why)
+                .help("leave it out"),
+            None => return Vec::new(),
+        },
     };
     vec![one]
+}
+
+/// Settings of executors, and of what only cluster managers do: the image runs Spark in local mode, where the
+/// driver does all work (`SparkContext.createTaskScheduler`, `LocalSchedulerBackend`). A dot at the end stands for
+/// every key below.
+const ELSEWHERE: [(&str, &str); 21] = [
+    ("spark.cores.max", "a cluster's share of cores; tasks follow `target.aci.cpu`"),
+    ("spark.deploy.", MANAGER),
+    ("spark.driver.cores", "the driver's share of a cluster; tasks follow `target.aci.cpu`"),
+    ("spark.driver.memoryOverhead", "a cluster manager adds it to the driver; the memory plan has its own terms"),
+    ("spark.driver.memoryOverheadFactor", "a cluster manager adds it to the driver; the memory plan has its own terms"),
+    ("spark.driver.supervise", "a standalone cluster does it"),
+    ("spark.dynamicAllocation.", "there are no executors to add or remove"),
+    ("spark.executor.cores", "there are no executors; tasks follow `target.aci.cpu`"),
+    ("spark.executor.extraClassPath", "there is no executor's JVM; the driver's is `spark.driver.extraClassPath`"),
+    ("spark.executor.extraJavaOptions", "there is no executor's JVM; the driver's is `spark.driver.extraJavaOptions`"),
+    ("spark.executor.extraLibraryPath", "there is no executor's JVM; the driver's is `spark.driver.extraLibraryPath`"),
+    ("spark.executor.instances", "there are no executors"),
+    ("spark.executor.memory", "it sizes nothing: tasks run in the driver's heap, `[memory] heap-mib`"),
+    ("spark.executor.memoryOverhead", "there are no executors; Python's share is `[memory] worker-mib`"),
+    ("spark.executor.memoryOverheadFactor", "there are no executors; Python's share is `[memory] worker-mib`"),
+    ("spark.kubernetes.", MANAGER),
+    ("spark.master.", MANAGER),
+    ("spark.mesos.", MANAGER),
+    ("spark.shuffle.service.", "there is no node manager or worker to ask"),
+    ("spark.worker.", MANAGER),
+    ("spark.yarn.", MANAGER),
+];
+const MANAGER: &str = "a cluster manager reads it, and the image is one container";
+
+/// Why a setting has no effect in the image.
+pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
+    let is_it = |listed: &str| if listed.ends_with('.') { key.starts_with(listed) } else { key == listed };
+    ELSEWHERE.iter().find(|(listed, _)| is_it(listed)).map(|(_, why)| *why)
 }
 
 fn unwritable(key: &Located<String>, value: &Located<String>) -> Option<Problem> {
@@ -232,8 +288,13 @@ fn java_flags(value: &Located<String>, memory: &MemoryPlan) -> Vec<Problem> {
 }
 
 /// Memory outside of the heap is none of the plan's, unless a pinned heap leaves room.
-fn off_heap(value: &Located<String>, profile: &Profile, memory: &MemoryPlan) -> Option<Problem> {
-    let size = profile.spark_conf.iter().find(|(key, _)| key.value == "spark.memory.offHeap.size");
+fn off_heap(
+    value: &Located<String>,
+    conf: &[(Located<String>, Located<String>)],
+    pinned: bool,
+    memory: &MemoryPlan,
+) -> Option<Problem> {
+    let size = conf.iter().find(|(key, _)| key.value == "spark.memory.offHeap.size");
     let asked = size.and_then(|(_, size)| bytes(size.value.trim())).unwrap_or(0).div_ceil(1 << 20);
     if asked == 0 {
         return Some(
@@ -243,7 +304,7 @@ fn off_heap(value: &Located<String>, profile: &Profile, memory: &MemoryPlan) -> 
                 .help("leave it out, or set `spark.memory.offHeap.size` and pin the heap"),
         );
     }
-    if profile.memory.heap_mib.is_some() && asked <= memory.free_mib {
+    if pinned && asked <= memory.free_mib {
         return None;
     }
     let heap = (memory.heap_mib + memory.free_mib).saturating_sub(asked);

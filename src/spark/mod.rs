@@ -3,10 +3,10 @@
 //! Out come spark-defaults.conf with a reason for every line, the logging, the environment, the
 //! files of `/etc/spark`, and the entrypoint. The entrypoint is a script that is the same in every
 //! image; its numbers are in a small file beside the plan.
-//! Absent on purpose: which keys Spark knows. They are read from the jars, elsewhere.
+//! [`known`] says which settings the image's jars know, and which of a profile's they would not take.
 
 mod conf;
-mod keys;
+pub mod known;
 #[cfg(test)]
 mod script_tests;
 #[cfg(test)]
@@ -14,15 +14,18 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use crate::lock::LockedBase;
 use crate::matrix::{RuleSetting, Stack};
 use crate::memory::{self, MemoryPlan, aci};
 use crate::problem::codes::spark as codes;
 use crate::problem::{Level, Problem};
-use crate::profile::{LogLevel, Profile};
+use crate::profile::{Located, LogLevel, Profile};
 use crate::tree::{BadPath, Entry, ImagePath, Source};
 
-pub use keys::unknown_keys;
+pub use conf::check_setting;
 
+/// Where programs are searched.
+const SEARCHED: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The numeric user and group that the application runs as.
 pub const USER: u32 = 185;
 /// The user's name, for `/etc/passwd` and `/etc/group`.
@@ -35,6 +38,10 @@ pub const STATE: &str = "/var/lib/spark";
 const PAGE: u64 = 4096;
 /// The directory of the baked configuration.
 pub const CONF_DIR: &str = "/etc/spark";
+/// The settings, as a path of the image.
+pub const SETTINGS_PATH: &str = "etc/spark/spark-defaults.conf";
+/// The whole memory plan, as a path of the image.
+pub const PLAN_PATH: &str = "etc/spark/sparkbake-plan.json";
 
 const ENTRYPOINT: &str = include_str!("entrypoint.sh");
 const LOGGING: &str = include_str!("log4j2.properties");
@@ -74,6 +81,7 @@ pub fn settings(
     stack: &Stack,
     memory: &MemoryPlan,
     rules: &[RuleSetting],
+    base: Option<&LockedBase>,
 ) -> Result<Settings, Vec<Problem>> {
     let mut problems = conf::check(profile, memory);
     problems.extend(check_environment(profile));
@@ -85,7 +93,7 @@ pub fn settings(
     let entries =
         entries(profile, memory, &defaults).map_err(|bad| vec![Problem::new(codes::BAD_SETTING, bad.to_string())])?;
     Ok(Settings {
-        environment: environment(profile, stack, memory),
+        environment: environment(profile, stack, memory, base),
         defaults,
         entries,
         entrypoint: ["/usr/bin/tini", "--", "/usr/lib/sparkbake/entrypoint"].map(str::to_owned).into(),
@@ -93,9 +101,19 @@ pub fn settings(
     })
 }
 
-fn environment(profile: &Profile, stack: &Stack, memory: &MemoryPlan) -> BTreeMap<String, String> {
+/// A base's variables, ours over them, and the application's over both.
+#[must_use]
+pub fn environment(
+    profile: &Profile,
+    stack: &Stack,
+    memory: &MemoryPlan,
+    base: Option<&LockedBase>,
+) -> BTreeMap<String, String> {
     let cores = memory.cores.to_string();
-    let mut environment: BTreeMap<String, String> = [
+    let mut environment = base.map(|base| base.environment.clone()).unwrap_or_default();
+    let path = environment.get("PATH").cloned();
+    let path = format!("/opt/spark/bin:{}", path.as_deref().unwrap_or(SEARCHED));
+    let ours: BTreeMap<String, String> = [
         ("HOME", HOME),
         ("LANG", "C.UTF-8"),
         // One malloc arena a thread would make the resident size grow with the threads.
@@ -103,7 +121,7 @@ fn environment(profile: &Profile, stack: &Stack, memory: &MemoryPlan) -> BTreeMa
         // Python's libraries see the host's CPUs, not the container's.
         ("OMP_NUM_THREADS", &cores),
         ("OPENBLAS_NUM_THREADS", &cores),
-        ("PATH", "/opt/spark/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("PATH", &path),
         ("PYSPARK_DRIVER_PYTHON", "/usr/bin/python3"),
         ("PYSPARK_PYTHON", "/usr/bin/python3"),
         ("PYTHONUNBUFFERED", "1"),
@@ -114,7 +132,9 @@ fn environment(profile: &Profile, stack: &Stack, memory: &MemoryPlan) -> BTreeMa
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into();
-    environment.insert("JAVA_HOME".to_owned(), format!("/usr/lib/jvm/java-{}-openjdk-amd64", stack.java));
+    environment.extend(ours);
+    let debian = || format!("/usr/lib/jvm/java-{}-openjdk-amd64", stack.java);
+    environment.insert("JAVA_HOME".to_owned(), base.map_or_else(debian, |base| base.java_home.clone()));
     // This variable beats spark.local.dir, so a baked one would silence the user's setting.
     let local = profile.spark_conf.iter().find(|(key, _)| key.value == "spark.local.dir");
     let local = local.map_or_else(|| format!("{STATE}/local"), |(_, value)| value.value.clone());
@@ -127,28 +147,30 @@ fn environment(profile: &Profile, stack: &Stack, memory: &MemoryPlan) -> BTreeMa
 
 /// What `[app] env` must not say.
 fn check_environment(profile: &Profile) -> Vec<Problem> {
-    let faults = profile.app.env.iter().filter_map(|(key, value)| {
-        let problem = |code, message: String| Some(Problem::new(code, message).at(&value.at, "set here"));
-        match key.as_str() {
-            "JAVA_TOOL_OPTIONS" | "JDK_JAVA_OPTIONS" | "_JAVA_OPTIONS" if value.value.contains("-Xm") => {
-                problem(codes::BREAKS_THE_START, format!("`{key}` sets a heap for every Java program")).map(|p| {
-                    p.note("Spark's launcher is a Java program of its own with -Xmx128m, and dies of a greater -Xms")
-                        .help("leave it out: the heap is `[memory] heap-mib`")
-                })
-            }
-            "SPARK_CONF_DIR" | "SPARK_HOME" | "JAVA_HOME" => {
-                problem(codes::FIGHTS_THE_PLAN, format!("`{key}` is the image's own"))
-                    .map(|p| p.note("what is baked lies where this variable points").help("leave it out"))
-            }
-            "SPARK_DRIVER_MEMORY" | "SPARK_MEM" => {
-                problem(codes::FIGHTS_THE_PLAN, format!("`{key}` has no effect beside the baked heap")).map(|p| {
-                    p.note("spark-defaults.conf comes first in Spark's launcher").help("use `[memory] heap-mib`")
-                })
-            }
-            _ => None,
+    profile.app.env.iter().filter_map(|(key, value)| check_variable(key, value)).collect()
+}
+
+/// What is wrong with a variable of the environment, wherever it is set before Spark starts.
+#[must_use]
+pub fn check_variable(key: &str, value: &Located<String>) -> Option<Problem> {
+    let problem = |code, message: String| Some(Problem::new(code, message).at(&value.at, "set here"));
+    match key {
+        "JAVA_TOOL_OPTIONS" | "JDK_JAVA_OPTIONS" | "_JAVA_OPTIONS" if value.value.contains("-Xm") => {
+            problem(codes::BREAKS_THE_START, format!("`{key}` sets a heap for every Java program")).map(|p| {
+                p.note("Spark's launcher is a Java program of its own with -Xmx128m, and dies of a greater -Xms")
+                    .help("leave it out: the heap is `[memory] heap-mib`")
+            })
         }
-    });
-    faults.collect()
+        "SPARK_CONF_DIR" | "SPARK_HOME" | "JAVA_HOME" => {
+            problem(codes::FIGHTS_THE_PLAN, format!("`{key}` is the image's own"))
+                .map(|p| p.note("what is baked lies where this variable points").help("leave it out"))
+        }
+        "SPARK_DRIVER_MEMORY" | "SPARK_MEM" => {
+            problem(codes::FIGHTS_THE_PLAN, format!("`{key}` has no effect beside the baked heap"))
+                .map(|p| p.note("spark-defaults.conf comes first in Spark's launcher").help("use `[memory] heap-mib`"))
+        }
+        _ => None,
+    }
 }
 
 fn entries(profile: &Profile, memory: &MemoryPlan, defaults: &[Setting]) -> Result<Vec<Entry>, BadPath> {
@@ -159,8 +181,8 @@ fn entries(profile: &Profile, memory: &MemoryPlan, defaults: &[Setting]) -> Resu
     Ok(vec![
         Entry::directory(ImagePath::new("etc/spark")?, 0o755),
         file("etc/spark/log4j2.properties", 0o644, logging(profile.log_level))?,
-        file("etc/spark/spark-defaults.conf", 0o644, conf::text(defaults))?,
-        file("etc/spark/sparkbake-plan.json", 0o644, plan_json(memory))?,
+        file(SETTINGS_PATH, 0o644, conf::text(defaults))?,
+        file(PLAN_PATH, 0o644, plan_json(memory))?,
         file("etc/spark/sparkbake-plan.sh", 0o644, plan_shell(memory))?,
         owned("home/spark", 0o755)?,
         Entry::directory(ImagePath::new("usr/lib/sparkbake")?, 0o755),

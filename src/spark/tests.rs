@@ -1,7 +1,5 @@
 use std::fmt::Write as _;
 
-use std::collections::BTreeSet;
-
 use super::*;
 use crate::memory::tests::{located, profile, shown, size, stack};
 use crate::profile::{Located, MemoryRequest, Sku};
@@ -10,7 +8,7 @@ use crate::tree::Kind;
 fn baked(profile: &Profile, spark: &str, rules: &[RuleSetting]) -> Result<Settings, Vec<Problem>> {
     let stack = stack(spark);
     let memory = memory::plan(profile, &size(2000, 4000, Sku::Standard), &stack)?;
-    settings(profile, &stack, &memory, rules)
+    settings(profile, &stack, &memory, rules, None)
 }
 
 fn conf(pairs: &[(&str, &str)]) -> Vec<(Located<String>, Located<String>)> {
@@ -144,7 +142,7 @@ fn settings_that_are_refused() {
     insta::assert_snapshot!(out.join("\n\n"), @r#"
     setting-fights-the-plan at spark.driver.memory (set here): `3g` is another heap than the plan's 2550 MiB
       note: the plan leaves room for Python and for the JVM beside its heap
-      help: pin the heap where it is checked: `[memory] heap-mib = 3072`
+      help: leave it out: a greater heap needs a greater `target.aci.memory-gb`
     setting-fights-the-plan at spark.master (set here): `local[*]` is another master than the plan's local[2]
       note: the image is one container in which Spark runs by itself; its tasks follow `target.aci.cpu`
       help: leave it out
@@ -194,11 +192,12 @@ fn settings_that_agree_with_the_plan_are_taken() {
         ("spark.driver.memory", "2550m"),
         ("spark.master", "local[2]"),
         ("spark.driver.extraJavaOptions", "-XX:+UseG1GC -Dmy.flag=1"),
-        ("spark.executor.memory", "1g"),
         ("spark.memory.offHeap.enabled", "false"),
     ];
     let settings = baked(&with_conf(&pairs), "3.5.9", &[]).unwrap();
     assert_eq!(settings.warnings, []);
+    let settings = baked(&with_conf(&[("spark.executor.memory", "1g")]), "3.5.9", &[]).unwrap();
+    assert_eq!(settings.warnings.iter().map(|problem| problem.code).collect::<Vec<_>>(), [codes::NO_EFFECT]);
     let pinned = MemoryRequest { heap_mib: Some(located(1800, "memory.heap-mib")), ..MemoryRequest::default() };
     let off_heap = [("spark.memory.offHeap.enabled", "true"), ("spark.memory.offHeap.size", "500m")];
     let roomy = Profile { spark_conf: conf(&off_heap), ..profile(pinned) };
@@ -234,26 +233,4 @@ fn the_environment_of_the_application() {
             ("app.env.SPARK_MEM", "setting-fights-the-plan"),
         ]
     );
-}
-
-#[test]
-fn misspelt_keys() {
-    let known = ["spark.sql.shuffle.partitions", "spark.sql.session.timeZone"].map(str::to_owned).into();
-    let conf = conf(&[
-        ("spark.sql.shufle.partitions", "4"),
-        ("spark.sql.session.timezone", "UTC"),
-        ("spark.sql.shuffle.partitions", "4"),
-        ("spark.hadoop.fs.x", "1"),
-        ("spark.nothing.like.it", "1"),
-    ]);
-    let help: Vec<String> = unknown_keys(&conf, &known).into_iter().flat_map(|p| p.help).collect();
-    assert_eq!(
-        help,
-        [
-            "did you mean `spark.sql.shuffle.partitions`?",
-            "did you mean `spark.sql.session.timeZone`?",
-            "if a library of yours reads it, allow it: `[lints] unknown-setting`",
-        ]
-    );
-    assert_eq!(unknown_keys(&conf, &BTreeSet::new()), []);
 }

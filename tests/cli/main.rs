@@ -3,6 +3,10 @@
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests of the whole")]
 
+mod answers;
+mod app;
+mod completions;
+mod diagnose;
 mod interrupted;
 mod matrix;
 mod profiles;

@@ -44,7 +44,7 @@ fn the_table_is_readable_at_a_hundred_columns() {
     PySpark  pandas        NumPy   PyArrow   Debian
     4.1.4    >=2.2.0,<3.0  >=1.22  >=15.0.0  bookworm trixie
 
-    17 listed upstream  21? starts, not listed or with a loss  25! fails; as of 2026-11-22
+    17 upstream lists it  21? it starts, not listed or with a loss  25! it fails; as of 2026-11-22
     ");
 }
 

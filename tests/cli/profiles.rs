@@ -42,7 +42,7 @@ fn unknown_and_misspelt_keys_are_shown_at_once() {
       |  ^^^^ not a key of a profile
       |
       = help: did you mean `stack`?
-    error: sparkbake.toml: 3 error(s), 0 warning(s)
+    error: sparkbake.toml: 3 errors
     "##);
 }
 
@@ -96,7 +96,7 @@ fn several_mistakes_of_several_kinds_are_shown_at_once() {
        |                 ^^^^^^^^ expected the like of `pandas==2.2.*`
        |
        = note: names and extras end with a letter or a digit
-    error: sparkbake.toml: 6 error(s), 0 warning(s)
+    error: sparkbake.toml: 6 errors
     "##);
 }
 
@@ -108,7 +108,7 @@ fn what_is_not_toml() {
       |
     2 | cpu = 
       |       ^
-    error: sparkbake.toml: 1 error(s), 0 warning(s)
+    error: sparkbake.toml: 1 error
     "##);
 }
 
@@ -123,7 +123,7 @@ fn releases_that_are_not_known() {
       |         ^^^^^^^ no such version
       |
       = help: did you mean `3.5.0`? The newest is `4.3.0`
-    error: sparkbake.toml: 1 error(s), 0 warning(s)
+    error: sparkbake.toml: 1 error
     "#);
     insta::assert_snapshot!(stack("\"9.9\""), @r#"
     error[unknown-version]: PySpark 9.9 is not known
@@ -133,7 +133,7 @@ fn releases_that_are_not_known() {
       |         ^^^^^ no such version
       |
       = help: known are `3.0.0` to `4.3.0`
-    error: sparkbake.toml: 1 error(s), 0 warning(s)
+    error: sparkbake.toml: 1 error
     "#);
 }
 
@@ -188,7 +188,7 @@ fn versions_that_do_not_go_together() {
       = note: known from (measured): Debian's signed package indexes, 2026-11-22
       = help: set `java = "21"` instead of "8": the rest is consistent with it
       = help: Java 21 or 25, or the suite bookworm for Java 17
-    error: sparkbake.toml: 2 error(s), 0 warning(s)
+    error: sparkbake.toml: 2 errors
     "#);
 }
 
@@ -213,7 +213,7 @@ fn sizes_that_the_service_does_not_offer() {
       |
       = note: the greatest is 240 GB (Azure Container Instances, "Resource availability & quota limits")
       = help: ask for at most 240 GB
-    error: sparkbake.toml: 2 error(s), 0 warning(s)
+    error: sparkbake.toml: 2 errors
     "##);
     let text = "[target.aci]\ncpu = 0.5\nmemory-gb = 17\nsku = \"spot\"\n\n[stack]\nspark = \"3.5.9\"\n";
     insta::assert_snapshot!(refused(text), @r##"
@@ -234,7 +234,7 @@ fn sizes_that_the_service_does_not_offer() {
       |
       = note: the greatest is 16 GB (Azure Container Instances, "Resource availability & quota limits")
       = help: ask for at most 16 GB
-    error: sparkbake.toml: 2 error(s), 0 warning(s)
+    error: sparkbake.toml: 2 errors
     "##);
 }
 
@@ -252,7 +252,7 @@ fn a_size_that_is_too_small_names_the_smallest_that_is_not() {
       = note: of 953 MiB the platform takes 64, Python 516, the JVM beside its heap 424 and its collector more
       = note: Spark needs 450 to 512 MiB of heap to start, by collector (UnifiedMemoryManager: 1.5 x 300 MiB)
       = help: `memory-gb = 1.7` is the smallest that holds it with 2 vCPU
-    error: sparkbake.toml: 1 error(s), 0 warning(s)
+    error: sparkbake.toml: 1 error
     "##);
     // It is the smallest: with it the size is no problem, with a step less it is.
     let named = text.split("`memory-gb = ").nth(1).unwrap().split('`').next().unwrap();
@@ -268,4 +268,27 @@ fn the_command_line_is_judged_before_the_profile() {
     expect(&world.run(&["build", "-o", "zip:x"]), 2, &["error: -o is `zip:x`; it must be oci:DIR"]);
     expect(&world.run(&["frob"]), 2, &["unrecognized subcommand 'frob'"]);
     expect(&world.run(&["check", "absent.toml"]), 3, &["error: cannot read ", "absent.toml: No such file"]);
+}
+
+/// Two of the examples that fail; the third needs the whole image.
+#[test]
+fn examples_that_fail_are_told_by_one_error_and_can_be_allowed() {
+    for (name, code) in [("memory", "setting-fights-the-plan"), ("versions", "stack-fails")] {
+        let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/failing-{name}"));
+        let profile = std::fs::read_to_string(from.join("sparkbake.toml")).unwrap();
+        let allowed = format!("{profile}\n[lints]\n{code} = [{{ level = \"allow\", reason = \"to see it fail\" }}]\n");
+        for (profile, expected, errors) in [(&profile, 1, 1), (&allowed, 0, 0)] {
+            let world = World::new(profile);
+            for entry in std::fs::read_dir(from.join("app")).unwrap().map(Result::unwrap) {
+                let path = format!("project/app/{}", entry.file_name().into_string().unwrap());
+                world.write(&path, std::fs::read(entry.path()).unwrap());
+            }
+            let ran = world.run(&["check"]);
+            let text = said(&ran);
+            assert_eq!(ran.status.code(), Some(expected), "{text}");
+            let heads = text.lines().filter(|line| line.starts_with("error["));
+            assert_eq!(heads.count(), errors, "{text}");
+            assert_eq!(text.contains(&format!("error[{code}]")), errors == 1, "{text}");
+        }
+    }
 }

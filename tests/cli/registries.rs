@@ -19,7 +19,7 @@ fn a_requirement_that_nobody_can_satisfy_shows_the_chain() {
     let ran = world.run(&["lock"]);
     insta::assert_snapshot!(said(&ran), @r##"
        Resolving Spark 3.5.9 on Java 17, Python 3.11, bookworm
-        Fetching 1 file, 0.1 MB
+        Fetching 1 file, 111 KB
     error[python-unsatisfiable]: `alpha`, `beta>=2` cannot be met together
       --> sparkbake.toml:16:17
        |
@@ -37,7 +37,7 @@ fn a_requirement_that_nobody_can_satisfy_shows_the_chain() {
        = note: the package index has delta 3.0
        = note: the package index has beta 2.0
        = help: widen or drop one of the requirements named here
-    error: sparkbake.toml: 1 error(s), 0 warning(s)
+    error: sparkbake.toml: 1 error
     "##);
     assert_eq!(ran.status.code(), Some(1));
     assert_eq!(world.names("project"), ["keys.gpg", "sparkbake.toml"]);
@@ -65,7 +65,7 @@ fn a_coordinate_and_a_jar_that_the_repository_does_not_have() {
     let ran = world.run(&["lock"]);
     insta::assert_snapshot!(said(&ran), @r##"
        Resolving Spark 3.5.9 on Java 17, Python 3.11, bookworm
-        Fetching 1 file, 0.1 MB
+        Fetching 1 file, 111 KB
     error[maven-unknown-artifact]: no such artifact in the registry: com.example:gone
       --> sparkbake.toml:16:9
        |
@@ -74,7 +74,7 @@ fn a_coordinate_and_a_jar_that_the_repository_does_not_have() {
        |
        = note: asked for by com.example:gone
        = help: compare group and artifact with the library's own page; Scala libraries end in `_2.12` or `_2.13`
-    error: sparkbake.toml: 1 error(s), 0 warning(s)
+    error: sparkbake.toml: 1 error
     "##);
     assert_eq!(ran.status.code(), Some(1));
     world.write("maven/com/example/gone/1.0/gone-1.0.pom", POM);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use sparkbake::debian::base::base;
@@ -17,7 +16,7 @@ use sparkbake::profile::Located;
 use sparkbake::project;
 use sparkbake::store::Store;
 
-use crate::{fresh, on_path, said, tenth};
+use crate::{Fresh, fresh, on_path, said, tenth};
 
 /// What people add to PySpark images, and what is hard: alternatives, virtual packages, versioned
 /// `Provides`, `:any`, conflicts, large closures.
@@ -61,7 +60,7 @@ const SUITES: [(&str, &str, bool); 2] = [("bookworm", "17", false), ("trixie", "
 
 /// An apt that knows the suite alone and has nothing installed.
 struct Apt {
-    folder: PathBuf,
+    folder: Fresh,
 }
 
 impl Apt {
@@ -133,7 +132,7 @@ fn ours(request: &Request, registries: &Registries<'_>) -> BTreeSet<String> {
 }
 
 fn request(suite: &str, java: &str, security: bool, package: Option<&str>, environment: &Environment) -> Request {
-    let at = At { key: "debian.packages".to_owned(), span: 0..0 };
+    let at = At::new("debian.packages", 0..0);
     Request {
         suite: suite.to_owned(),
         arch: "amd64".to_owned(),
@@ -160,7 +159,8 @@ fn a_closure_is_the_one_that_apt_installs() {
             base().unwrap().roots.iter().map(|root| root.package.replace("{java}", java)).collect();
         let both =
             |targets: &[Option<&'static str>]| -> Vec<(Option<&'static str>, BTreeSet<String>, BTreeSet<String>)> {
-                let store = Store::open(fresh("apt-store"), environment.now).unwrap();
+                let folder = fresh("apt-store");
+                let store = Store::open(&*folder, environment.now).unwrap();
                 let registries = Registries::new(&endpoints, &net, &store, false);
                 let apt = Apt::of(suite, security, &endpoints);
                 let one = |target: Option<&'static str>| {

@@ -10,25 +10,31 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
+use super::cells::java_of;
 use super::classpath::{JAVA, jdk};
-use super::{cache, fresh, place, repository, said, sparkbake_in, tenth, tool};
+use super::{Fresh, cache, emptied, fresh, place, repository, said, sparkbake_in, tenth, tool};
 
-/// The `jars` of a distribution whose lock is shipped.
-fn stock(profile: &str) -> PathBuf {
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+/// The source distribution of PySpark that a shipped lock names.
+pub(super) fn sdist(profile: &str) -> PathBuf {
     let lock: toml::Table =
         toml::from_str(&fs::read_to_string(repository().join(format!("lockfiles/{profile}.lock"))).unwrap()).unwrap();
     let artifacts = lock["artifact"].as_array().unwrap();
     let is_pyspark = |artifact: &&toml::Value| artifact["coordinate"].as_str().unwrap().starts_with("pypi:pyspark=");
-    let digest = artifacts.iter().find(is_pyspark).unwrap()["sha256"].as_str().unwrap()[7..].to_owned();
-    let jars = place("distributions").join(&digest);
+    let digest = &artifacts.iter().find(is_pyspark).unwrap()["sha256"].as_str().unwrap()[7..];
+    cache().join("blobs/sha256").join(digest)
+}
+
+/// The `jars` of a distribution whose lock is shipped.
+pub(super) fn stock(profile: &str) -> PathBuf {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let sdist = sdist(profile);
+    let jars = place("distributions").join(sdist.file_name().unwrap());
     if !jars.exists() {
-        let half = fresh(&format!("unpacking-{profile}"));
-        let blob = cache().join("blobs/sha256").join(&digest);
+        let half = emptied(&format!("unpacking-{profile}"));
         let to = half.to_str().unwrap();
         let args =
-            ["-xzf", blob.to_str().unwrap(), "-C", to, "--wildcards", "*/deps/jars/*.jar", "--strip-components=3"];
+            ["-xzf", sdist.to_str().unwrap(), "-C", to, "--wildcards", "*/deps/jars/*.jar", "--strip-components=3"];
         tool("tar", &args);
         fs::rename(&half, &jars).unwrap();
     }
@@ -56,7 +62,7 @@ fn names(jars: &[PathBuf]) -> Vec<String> {
 }
 
 /// What a JVM refuses of these classes, a line each.
-fn refused_by_the_jvm(dir: &Path, flags: &[&str], jars: &[PathBuf], names: &[String]) -> BTreeSet<String> {
+fn refused_by_the_jvm(dir: &Path, java: &str, flags: &[&str], jars: &[PathBuf], names: &[String]) -> BTreeSet<String> {
     let data = repository().join("tests/data/classpath");
     let [boot, own] = [dir.join("boot"), dir.join("own")].map(|path| path.to_str().unwrap().to_owned());
     let source = |name: &str| data.join(name).to_str().unwrap().to_owned();
@@ -66,7 +72,7 @@ fn refused_by_the_jvm(dir: &Path, flags: &[&str], jars: &[PathBuf], names: &[Str
     fs::write(&asked, names.join("\n")).unwrap();
     let path: Vec<String> =
         std::iter::once(own).chain(jars.iter().map(|jar| jar.to_str().unwrap().to_owned())).collect();
-    let ran = Command::new(format!("{JAVA}/bin/java"))
+    let ran = Command::new(format!("{java}/bin/java"))
         .args(["-Xmx3g", "-XX:+UnlockDiagnosticVMOptions", "-XX:+WhiteBoxAPI", "-Xlog:disable", "-Xshare:auto"])
         .args(flags)
         .args([&format!("-Xbootclasspath/a:{boot}"), "-cp", &path.join(":"), "Oracle"])
@@ -77,8 +83,12 @@ fn refused_by_the_jvm(dir: &Path, flags: &[&str], jars: &[PathBuf], names: &[Str
     fs::read_to_string(answer).unwrap().lines().map(str::to_owned).collect()
 }
 
-fn report(args: &[&str]) -> Value {
-    let all = [&["classpath", "--java", JAVA, "--json"][..], args].concat();
+pub(super) fn report(args: &[&str]) -> Value {
+    report_on(JAVA, args)
+}
+
+fn report_on(java: &str, args: &[&str]) -> Value {
+    let all = [&["classpath", "--java", java, "--json"][..], args].concat();
     let ran = sparkbake_in(&place("classpath-cache"), repository(), &all);
     assert!(matches!(ran.status.code(), Some(0 | 1)), "{}", said(&ran));
     serde_json::from_slice(&ran.stdout).unwrap()
@@ -89,13 +99,18 @@ fn what_cannot_be_loaded_or_linked_is_what_a_jvm_refuses() {
     if !jdk() {
         return;
     }
-    // The flags of Spark's launcher that bring modules.
-    for (profile, flags) in [("spark-3.5", &[][..]), ("spark-4.1", &["--add-modules=jdk.incubator.vector"])] {
+    // The flag of Spark's launcher that brings a module; PyPI's Java 21 does not have it.
+    let vector = &["--add-modules=jdk.incubator.vector"][..];
+    let java_21 = java_of("21");
+    for (profile, java, flags) in
+        [("spark-3.5", JAVA, &[][..]), ("spark-4.1", JAVA, vector), ("spark-4.1", &java_21, &[])]
+    {
         let stock = stock(profile);
         let jars = jars_of(&stock);
         let asked = tenth(profile, &names(&jars));
-        let jvm = refused_by_the_jvm(&fresh(&format!("oracle-{profile}")), flags, &jars, &asked);
-        let report = report(&["--jars", stock.to_str().unwrap(), "--baseline", stock.to_str().unwrap(), "--all"]);
+        let jvm = refused_by_the_jvm(&fresh(&format!("oracle-{profile}")), java, flags, &jars, &asked);
+        let report =
+            report_on(java, &["--jars", stock.to_str().unwrap(), "--baseline", stock.to_str().unwrap(), "--all"]);
         let asked: BTreeSet<&str> = asked.iter().map(String::as_str).collect();
         let refused = |what: &str, list: &str| -> Vec<String> {
             let all = report["all"][list].as_array().unwrap().iter();
@@ -107,7 +122,7 @@ fn what_cannot_be_loaded_or_linked_is_what_a_jvm_refuses() {
         let ours: BTreeSet<String> =
             refused("load", "unloadable").into_iter().chain(refused("link", "unlinkable")).collect();
         let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join("\n");
-        assert!(jvm == ours, "{profile}\nonly the JVM:\n{}\nonly we:\n{}", only(&jvm, &ours), only(&ours, &jvm));
+        assert!(jvm == ours, "{profile} {java}\nonly the JVM:\n{}\nonly we:\n{}", only(&jvm, &ours), only(&ours, &jvm));
         assert!(!jvm.is_empty(), "{profile}: a JVM that refuses nothing was not asked");
     }
 }
@@ -124,11 +139,10 @@ fn untouched_distributions_show_nothing() {
     }
 }
 
-/// The problems of Spark 3.5's jars with some left out and others added: code and message.
-fn planted(name: &str, gone: &[&str], added: &[&Path]) -> Vec<String> {
-    let stock = stock("spark-3.5");
+/// Spark 3.5's jars with some left out and others added.
+pub(super) fn plant(name: &str, gone: &[&str], added: &[&Path]) -> Fresh {
     let dir = fresh(&format!("planted-{name}"));
-    for jar in jars_of(&stock) {
+    for jar in jars_of(&stock("spark-3.5")) {
         let file = jar.file_name().unwrap().to_str().unwrap();
         if !gone.iter().any(|gone| file.starts_with(gone)) {
             fs::hard_link(&jar, dir.join(file)).unwrap();
@@ -137,7 +151,17 @@ fn planted(name: &str, gone: &[&str], added: &[&Path]) -> Vec<String> {
     for jar in added {
         fs::copy(jar, dir.join(jar.file_name().unwrap())).unwrap();
     }
-    let report = report(&["--jars", dir.to_str().unwrap(), "--baseline", stock.to_str().unwrap()]);
+    dir
+}
+
+/// The problems of Spark 3.5's jars with some left out and others added: code and message.
+fn planted(name: &str, gone: &[&str], added: &[&Path]) -> Vec<String> {
+    let dir = plant(name, gone, added);
+    causes(&report(&["--jars", dir.to_str().unwrap(), "--baseline", stock("spark-3.5").to_str().unwrap()]))
+}
+
+/// Code and message of each problem of a report.
+pub(super) fn causes(report: &Value) -> Vec<String> {
     let problems = report["problems"].as_array().unwrap().iter();
     problems
         .map(|problem| format!("{}: {}", problem["code"].as_str().unwrap(), problem["message"].as_str().unwrap()))
@@ -167,6 +191,32 @@ fn a_planted_breakage_has_one_cause() {
     "#);
 }
 
+#[test]
+fn a_clean_verdict_lasts_as_long_as_the_class_path_does() {
+    if !jdk() {
+        return;
+    }
+    let (stock, dir) = (stock("spark-3.5"), fresh("kept"));
+    for jar in jars_of(&stock).iter().filter(|jar| jar.to_str().unwrap().contains("slf4j")) {
+        fs::copy(jar, dir.join(jar.file_name().unwrap())).unwrap();
+    }
+    let ask = || report(&["--jars", dir.to_str().unwrap(), "--baseline", dir.to_str().unwrap()]);
+    let clean = ask();
+    assert_eq!(
+        (&clean["problems"], clean["jars"].as_u64().unwrap() > 1),
+        (&Value::Array(Vec::new()), true),
+        "{clean:#}"
+    );
+    assert_eq!(ask(), clean);
+    // Broken under its name, and whole again.
+    let jar = jars_of(&dir).pop().unwrap();
+    let whole = fs::read(&jar).unwrap();
+    fs::write(&jar, &whole[..whole.len() / 2]).unwrap();
+    assert_ne!(ask()["problems"], clean["problems"]);
+    fs::write(&jar, whole).unwrap();
+    assert_eq!(ask(), clean);
+}
+
 /// What `lock` says of Spark 3.5 with these lines in `[maven]`, by first lines.
 fn locked(name: &str, maven: &str, file: Option<&Path>) -> String {
     let profile = format!(
@@ -183,6 +233,25 @@ fn locked(name: &str, maven: &str, file: Option<&Path>) -> String {
     let first = said.lines().filter(|line| line.starts_with("error[") || line.starts_with("warning["));
     first.filter(|line| !line.contains("[stack-")).collect::<Vec<_>>().join("\n")
 }
+
+/// A class for each setting that names one, as Spark's own defaults and documents have them: all of them can be made.
+const NAMED: &str = r#"
+[spark.conf]
+"spark.sql.extensions" = "io.delta.sql.DeltaSparkSessionExtension"
+"spark.sql.catalog.spark_catalog" = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+"spark.sql.catalog.db" = "org.apache.spark.sql.execution.datasources.v2.jdbc.JDBCTableCatalog"
+"spark.sql.catalog.db.driver" = "org.apache.derby.jdbc.EmbeddedDriver"
+"spark.serializer" = "org.apache.spark.serializer.KryoSerializer"
+"spark.shuffle.manager" = "org.apache.spark.shuffle.sort.SortShuffleManager"
+"spark.extraListeners" = "org.apache.spark.scheduler.StatsReportListener"
+"spark.io.compression.codec" = "org.apache.spark.io.ZStdCompressionCodec"
+"spark.sql.cache.serializer" = "org.apache.spark.sql.execution.columnar.DefaultCachedBatchSerializer"
+"spark.sql.sources.commitProtocolClass" = "org.apache.spark.sql.execution.datasources.SQLHadoopMapReduceCommitProtocol"
+"spark.sql.streaming.commitProtocolClass" = "org.apache.spark.sql.execution.streaming.ManifestFileCommitProtocol"
+"spark.sql.parquet.output.committer.class" = "org.apache.parquet.hadoop.ParquetOutputCommitter"
+"spark.hadoop.fs.abfss.impl" = "org.apache.hadoop.fs.azurebfs.SecureAzureBlobFileSystem"
+"spark.hadoop.fs.AbstractFileSystem.abfss.impl" = "org.apache.hadoop.fs.azurebfs.Abfss"
+"#;
 
 #[test]
 fn a_lock_names_the_line_that_breaks_the_class_path() {
@@ -204,15 +273,21 @@ fn a_lock_names_the_line_that_breaks_the_class_path() {
         locked("newer", "files = [\"new-1.0.jar\"]", Some(Path::new(&jar))),
         locked(
             "connectors",
-            "jars = [\"org.apache.hadoop:hadoop-azure\", \"io.delta:delta-spark_2.12:3.3.2\", \
-             \"org.apache.spark:spark-avro_2.12:3.5.9\", \"org.apache.spark:spark-sql-kafka-0-10_2.12:3.5.7\"]",
+            &format!(
+                "jars = [\"org.apache.hadoop:hadoop-azure\", \"io.delta:delta-spark_2.12:3.3.2\", \
+                 \"org.apache.spark:spark-avro_2.12:3.5.9\", \"org.apache.spark:spark-sql-kafka-0-10_2.12:3.5.7\"]\n{NAMED}"
+            ),
             None,
         ),
+        locked("plugin", "[spark.conf]\n\"spark.plugins\" = \"org.apache.spark.SparkContext\"", None),
     ];
     insta::assert_snapshot!(found.join("\n---\n"), @r"
-    error[does-not-link]: guava-31.1-jre.jar does not do for bonecp-0.8.0.RELEASE.jar and 3 more: it lacks 1 class and has 9 members in another shape or not at all
+    error[does-not-link]: guava-31.1-jre.jar does not do for bonecp-0.8.0.RELEASE.jar and 3 more: it lacks 1 class and has 7 members in another shape or not at all
     ---
     error[class-too-new]: new-1.0.jar is compiled for Java 21, and the image has Java 17
     ---
+
+    ---
+    error[class-broken]: the required class org.apache.spark.SparkContext has no instance that Spark could make
     ");
 }

@@ -1,16 +1,19 @@
 //! The same bytes everywhere.
 
 use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 use crate::{
-    SHIPPED, cache, command_in, fresh, have, image, inputs_only, json, manifest_digest, place, project, repository,
-    said, sparkbake,
+    Fresh, SHIPPED, cache, command_in, fresh, have, image, inputs_only, json, manifest_digest, place, project,
+    repository, said, sparkbake,
 };
 
 /// The layers of an image: name from the history, digest.
-fn layers(layout: &std::path::Path) -> Vec<(String, String)> {
+fn layers(layout: &Path) -> Vec<(String, String)> {
     let (manifest, config) = image(layout);
     let names = config["history"].as_array().unwrap().iter();
     let digests = manifest["layers"].as_array().unwrap().iter();
@@ -32,41 +35,148 @@ fn a_shipped_profile_is_what_its_lockfile_promises() {
     }
 }
 
-#[test]
-fn nothing_of_the_host_is_in_an_image() {
-    let first = place("shipped").join("minimal");
-    cache();
-    let expected = manifest_digest(&first);
-    for (i, (jobs, zone, umask)) in
-        [("1", "Asia/Kathmandu", "077"), ("2", "America/New_York", "000")].into_iter().enumerate()
-    {
-        let store = inputs_only(&format!("bytes-store-{i}"));
-        let cwd = fresh(&format!("bytes {i}"));
-        let program = env!("CARGO_BIN_EXE_sparkbake");
-        let mut shell = Command::new("sh");
-        shell.args([
-            "-c",
-            &format!("umask {umask}; exec \"$0\" \"$@\""),
-            program,
-            "build",
-            "minimal",
-            "-j",
-            jobs,
-            "--offline",
-            "-o",
-            "oci:x",
-        ]);
-        shell
-            .current_dir(&cwd)
-            .env("SPARKBAKE_CACHE_DIR", &store)
-            .env("TZ", zone)
-            .env("LANG", "tr_TR.UTF-8")
-            .arg0("sh");
-        let ran = shell.output().unwrap();
-        assert!(ran.status.success(), "{}", said(&ran));
-        assert_eq!(manifest_digest(&cwd.join("x")), expected, "{jobs} {zone} {umask}");
-        fs::remove_dir_all(store).unwrap();
+/// What the surroundings of a build may be: threads, umask, and variables.
+type Surroundings = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const SURROUNDINGS: [Surroundings; 2] = [
+    ("1", "077", &[("TZ", "Asia/Kathmandu"), ("LANG", "tr_TR.UTF-8"), ("LC_ALL", "tr_TR.UTF-8")]),
+    ("16", "000", &[("TZ", "America/New_York"), ("LANG", "de_DE@euro"), ("TMPDIR", "/dev/shm")]),
+];
+
+/// Builds in surroundings, with names of this host that are found again if they get anywhere.
+fn build_in((jobs, umask, variables): Surroundings, store: &Path, cwd: &Path, profile: &str) {
+    let program = env!("CARGO_BIN_EXE_sparkbake");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\""), program, "build", profile]);
+    shell.args(["-j", jobs, "--offline", "-o", "oci:x"]).current_dir(cwd).env("SPARKBAKE_CACHE_DIR", store).arg0("sh");
+    for (name, value) in [("USER", CANARY), ("LOGNAME", CANARY), ("HOSTNAME", CANARY), ("HOME", CANARY_HOME)] {
+        shell.env(name, value);
     }
+    let ran = shell.envs(variables.iter().copied()).output().unwrap();
+    assert!(ran.status.success(), "{}", said(&ran));
+}
+
+const CANARY: &str = "canary7f3a";
+const CANARY_HOME: &str = "/tmp/canary7f3a";
+
+#[test]
+fn d1_d6_nothing_of_the_host_is_in_an_image() {
+    cache();
+    let expected = manifest_digest(&place("shipped").join("minimal"));
+    for (i, surroundings) in SURROUNDINGS.into_iter().enumerate() {
+        let (store, cwd) = (inputs_only(&format!("bytes-store-{i}")), fresh(&format!("bytes {i}")));
+        build_in(surroundings, &store, &cwd, "minimal");
+        assert_eq!(manifest_digest(&cwd.join("x")), expected, "{surroundings:?}");
+    }
+}
+
+/// The smallest shipped profile with an app, which is still empty.
+fn with_app(name: &str) -> Fresh {
+    let cwd = fresh(name);
+    app_in(&cwd);
+    cwd
+}
+
+fn app_in(cwd: &Path) {
+    let text = fs::read_to_string(repository().join("profiles/minimal.toml")).unwrap();
+    let text = format!("{text}\n[[app.copy]]\nfrom = \"app\"\nto = \"/app\"\n");
+    fs::write(cwd.join("sparkbake.toml"), text).unwrap();
+    fs::copy(repository().join("lockfiles/minimal.lock"), cwd.join("sparkbake.lock")).unwrap();
+    fs::create_dir(cwd.join("app")).unwrap();
+}
+
+#[test]
+fn d2_the_order_of_a_directory_is_no_matter() {
+    let out = fresh("order");
+    let names: Vec<String> = (0..40).map(|i| format!("file-{i}")).collect();
+    let made = |to: &str, names: &mut dyn Iterator<Item = &String>| {
+        // In memory a directory is listed as its files were made.
+        let cwd = tempfile::tempdir_in("/dev/shm").unwrap();
+        app_in(cwd.path());
+        let app = cwd.path().join("app");
+        for name in names {
+            fs::write(app.join(name), name).unwrap();
+        }
+        let listed: Vec<_> = fs::read_dir(app).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        sparkbake(cwd.path(), &["build", "--locked", "-o", &format!("oci:{}", out.join(to).display())]);
+        (listed, manifest_digest(&out.join(to)))
+    };
+    let (one, other) = (made("one", &mut names.iter()), made("other", &mut names.iter().rev()));
+    assert_ne!(one.0, other.0, "the two directories are listed alike, and show nothing");
+    assert_eq!(one.1, other.1);
+}
+
+#[test]
+fn d11_no_name_of_the_host_gets_into_an_image() {
+    cache();
+    let cwd = with_app(CANARY);
+    fs::write(cwd.join("app/score.py"), "print()\n").unwrap();
+    build_in(SURROUNDINGS[0], cache(), &cwd, "sparkbake.toml");
+    let host = fs::read_to_string("/etc/hostname").unwrap_or_default().trim().to_owned();
+    let layout = cwd.join("x");
+    let (manifest, config) = image(&layout);
+    assert!(config.to_string().contains("created_by"));
+    let mut all = vec![manifest.to_string().into_bytes(), config.to_string().into_bytes()];
+    for layer in manifest["layers"].as_array().unwrap() {
+        let blob = layout.join("blobs/sha256").join(&layer["digest"].as_str().unwrap()[7..]);
+        let mut tar = Vec::new();
+        flate2::read::GzDecoder::new(fs::File::open(blob).unwrap()).read_to_end(&mut tar).unwrap();
+        all.push(tar);
+    }
+    let canaries = [CANARY, env!("CARGO_MANIFEST_DIR"), host.as_str()];
+    for canary in canaries.into_iter().filter(|canary| canary.len() > 5) {
+        let finder = memmem(canary.as_bytes());
+        for (at, bytes) in all.iter().enumerate() {
+            assert!(!finder(bytes), "{canary} is in part {at}");
+        }
+    }
+}
+
+/// Finds bytes in bytes.
+fn memmem(needle: &[u8]) -> impl Fn(&[u8]) -> bool + '_ {
+    move |hay| hay.windows(needle.len()).any(|window| window[0] == needle[0] && window == needle)
+}
+
+#[test]
+fn d12_a_file_counts_by_its_bytes_and_whether_it_can_be_run() {
+    let cwd = with_app("touched");
+    let file = cwd.join("app/score.py");
+    fs::write(&file, "print()\n").unwrap();
+    let built = || sparkbake(&cwd, &["build", "--locked", "-o", "oci:x"]);
+    let mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    let first = built();
+    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::File::options().write(true).open(&file).unwrap().set_modified(old).unwrap();
+    assert_eq!(built(), first);
+    // Who may read it is the checkout's business; whether it can be run is the app's.
+    mode(0o600);
+    assert_eq!(built(), first);
+    mode(0o755);
+    assert_ne!(built(), first);
+    mode(0o644);
+    assert_eq!(built(), first);
+    fs::write(&file, "print(1)\n").unwrap();
+    assert_ne!(built(), first);
+}
+
+#[test]
+fn d4_a_time_that_is_none_is_refused_and_the_locks_own_is_taken() {
+    let cwd = with_app("epoch");
+    fs::write(cwd.join("app/score.py"), "print()\n").unwrap();
+    let expected = sparkbake(&cwd, &["build", "--locked", "-o", "oci:x"]);
+    let ran =
+        |args: &[&str], epoch: &str| command_in(cache(), &cwd, args).env("SOURCE_DATE_EPOCH", epoch).output().unwrap();
+    for epoch in ["-1", "1.5", "+1", " 1", "1e9", "0x1", "now", "99999999999999999999", "300000000000"] {
+        for args in [&["build", "-o", "oci:y"][..], &["lock"]] {
+            let ran = ran(args, epoch);
+            assert_eq!(ran.status.code(), Some(2), "`{epoch}`: {}", said(&ran));
+            assert!(said(&ran).contains("it must be a whole number of seconds since 1970"), "{}", said(&ran));
+        }
+    }
+    let ran = ran(&["build", "--locked", "-o", "oci:x"], "5");
+    assert!(said(&ran).contains("SOURCE_DATE_EPOCH is 5, and the lock's own time"), "{}", said(&ran));
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), expected);
 }
 
 /// `tests/run` makes the other binary in CI and where all of the slow parts are asked for.
@@ -83,7 +193,6 @@ fn a_debug_build_makes_the_same_bytes() {
     let ran = command.env("SPARKBAKE_CACHE_DIR", &store).output().unwrap();
     assert!(ran.status.success(), "{}", said(&ran));
     assert_eq!(manifest_digest(&cwd.join("x")), manifest_digest(&place("shipped").join("minimal")));
-    fs::remove_dir_all(store).unwrap();
 }
 
 #[test]

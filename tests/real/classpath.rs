@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use serde::Deserialize;
-use sparkbake::classpath::{self, Jar, ModuleFlags, Role, Runtime};
+use sparkbake::classpath::{self, Jar, ModuleFlags, Required, Role, Runtime};
 use sparkbake::outside::ReadAt;
 use sparkbake::problem::At;
 use sparkbake::profile::Located;
@@ -39,6 +39,11 @@ struct Case {
     /// Classes of the library under another file name.
     #[serde(default)]
     rename: BTreeMap<String, String>,
+    /// More files of the jars: those below `app` or `v2`.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    /// Signs the library's jar; `changed` gives it another manifest afterwards, as a fat jar has it.
+    signed: Option<String>,
     /// The major version that the library's classes get.
     major: Option<u16>,
     jvm: String,
@@ -106,8 +111,10 @@ fn write(case: &Case, place: &Path) {
 
 /// What javac cannot do: classes of both versions, other names, other versions.
 fn adjust(case: &Case, place: &Path) {
-    if case.mixed.is_empty() && case.rename.is_empty() && case.major.is_none() {
-        return;
+    for (name, text) in &case.files {
+        let file = place.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
     }
     let v2 = place.join("v2");
     for class in &case.mixed {
@@ -122,8 +129,36 @@ fn adjust(case: &Case, place: &Path) {
         bytes[6..8].copy_from_slice(&major.to_be_bytes());
         fs::write(&file, bytes).unwrap();
     }
-    let [jar, dir] = [place.join("lib.jar"), v2].map(|path| path.to_str().unwrap().to_owned());
-    super::tool(&format!("{JAVA}/bin/jar"), &["--create", "--file", &jar, "-C", &dir, "."]);
+    for (jar, classes) in [("app.jar", "app"), ("lib.jar", "v2")] {
+        let touched = case.files.keys().any(|file| file.starts_with(classes));
+        let odd = !case.mixed.is_empty() || !case.rename.is_empty() || case.major.is_some();
+        if touched || odd && classes == "v2" {
+            pack(&place.join(jar), &place.join(classes));
+        }
+    }
+    if let Some(how) = &case.signed {
+        sign(&place.join("lib.jar"), how == "changed");
+    }
+}
+
+fn pack(jar: &Path, classes: &Path) {
+    let [jar, classes] = [jar, classes].map(|path| path.to_str().unwrap());
+    super::tool(&format!("{JAVA}/bin/jar"), &["--create", "--no-manifest", "--file", jar, "-C", classes, "."]);
+}
+
+/// Signs a jar with a key of its own.
+fn sign(jar: &Path, and_change: bool) {
+    let keys = jar.with_extension("keys");
+    let [jar, keys] = [jar, &keys].map(|path| path.to_str().unwrap());
+    let secret = ["-storepass", "secret", "-keystore", keys];
+    let key = ["-genkeypair", "-alias", "a", "-keyalg", "EC", "-dname", "CN=a"];
+    super::tool(&format!("{JAVA}/bin/keytool"), &[&key[..], &secret].concat());
+    super::tool(&format!("{JAVA}/bin/jarsigner"), &[&secret[..], &[jar, "a"]].concat());
+    if and_change {
+        let more = format!("{jar}.txt");
+        fs::write(&more, "Built-By: another\n").unwrap();
+        super::tool(&format!("{JAVA}/bin/jar"), &["--update", "--file", jar, "--manifest", &more]);
+    }
 }
 
 /// The simple name of the first error.
@@ -159,8 +194,8 @@ fn foretell(case: &Case, place: &Path, runtime: &Runtime) -> Vec<String> {
     let facts = classpath::facts(&bytes, 17, 1);
     let mut flags = ModuleFlags::default();
     flags.add(case.flags.iter().map(String::as_str));
-    let require: Vec<Located<String>> =
-        case.require.iter().map(|name| Located { value: name.clone(), at: At::default() }).collect();
+    let named = |name: &String| Located { value: name.clone(), at: At::default() };
+    let require: Vec<Required> = case.require.iter().map(|name| Required::from(named(name))).collect();
     let request = classpath::Request {
         jars: &jars,
         facts: &facts,
@@ -176,11 +211,77 @@ fn foretell(case: &Case, place: &Path, runtime: &Runtime) -> Vec<String> {
     let guard = |guard: &str| if guard == "none" { String::new() } else { format!(" ({guard})") };
     let refused = details.unloadable.iter().chain(&details.unlinkable).map(|refusal| refusal.text.clone());
     let failing = details.references.iter().map(|r| format!("{}{}", r.text, guard(r.guard)));
-    let required = report
-        .problems
-        .into_iter()
-        .filter(|problem| problem.code.name.starts_with("class-broken") || problem.code.name == "class-missing");
+    let told = ["class-broken", "class-missing", "service-broken", "package-split", "jar-unreadable"];
+    let told = report.problems.into_iter().filter(|problem| told.contains(&problem.code.name));
     // A required class is told by its own problem alone where that is about reflection.
-    let required: Vec<String> = required.filter_map(|problem| problem.notes.first().cloned()).collect();
+    let required: Vec<String> = told.filter_map(|problem| problem.notes.first().cloned()).collect();
     refused.chain(failing).chain(required).collect()
+}
+
+#[test]
+fn what_a_manifest_or_an_index_brings_is_what_a_jvm_finds() {
+    if !jdk() {
+        return;
+    }
+    let root = fresh("brought");
+    let at = |path: &str| root.join(path).to_str().unwrap().to_owned();
+    fs::write(at("B.java"), "package l; public class B { }").unwrap();
+    fs::write(at("M.java"), "package m; public class M { }").unwrap();
+    fs::write(
+        at("App.java"),
+        "class App { public static void main(String[] a) throws Exception { Class.forName(a[0]); } }",
+    )
+    .unwrap();
+    super::tool(&format!("{JAVA}/bin/javac"), &["-d", &at("b"), &at("B.java"), &at("M.java")]);
+    super::tool(&format!("{JAVA}/bin/javac"), &["-d", &at("app"), &at("App.java")]);
+    fs::create_dir_all(at("jars/lib")).unwrap();
+    for name in ["jars/B.jar", "jars/lib/B.jar", "jars/a b.jar", "C.jar"] {
+        pack(&root.join(name), &root.join("b"));
+    }
+    let absolute = at("C.jar");
+    let class_path = |value: &str| format!("Manifest-Version: 1.0\nClass-Path: {value}\n");
+    let mut faults = Vec::new();
+    // The manifest, the index, the class that is asked for, and whether it is found.
+    let mut cases: Vec<(String, &str, &str, bool)> = vec![
+        ("Class-Path: B.jar".to_owned(), "", "l.B", false),
+        (class_path("B.jar"), "JarIndex-Version: 1.0\n\nA.jar\nApp\n\nlib/B.jar\nl\nm\n", "l.B", true),
+        (class_path("B.jar"), "JarIndex-Version: 1.0\n\nA.jar\nApp\n", "l.B", false),
+        (String::new(), "JarIndex-Version: 1.0\n\nA.jar\nApp\n\nB.jar\nl\nm\n", "l.B", true),
+        (String::new(), "JarIndex-Version: 1.0\n\nA.jar\nApp\n\nB.jar\nl\n", "m.M", false),
+    ];
+    for (value, found) in [
+        ("B.jar", true),
+        ("gone.jar lib/B.jar", true),
+        ("../C.jar", true),
+        (&absolute, true),
+        (&format!("file:{absolute}"), true),
+        ("a%20b.jar", true),
+        ("B.jar#x", true),
+        ("gone.jar", false),
+        ("*.jar", false),
+        ("http:B.jar", false),
+        ("b%2.jar", false),
+    ] {
+        cases.push((class_path(value), "", "l.B", found));
+    }
+    for (manifest, index, class, found) in cases {
+        fs::create_dir_all(at("app/META-INF")).unwrap();
+        fs::write(at("app/META-INF/MANIFEST.MF"), &manifest).unwrap();
+        let listing = root.join("app/META-INF/INDEX.LIST");
+        if index.is_empty() {
+            let _ = fs::remove_file(&listing);
+        } else {
+            fs::write(&listing, index).unwrap();
+        }
+        pack(&root.join("jars/A.jar"), &root.join("app"));
+        let jar = at("jars/A.jar");
+        let jvm = Command::new(format!("{JAVA}/bin/java")).args(["-cp", &jar, "App", class]).output().unwrap();
+        let args = ["classpath", "--java", JAVA, "--jars", &jar, "--require", class];
+        let ours = super::sparkbake_in(&super::place("classpath-cache"), &root, &args);
+        let both = (jvm.status.success(), ours.status.success());
+        if both != (found, found) {
+            faults.push(format!("{manifest}{index}: JVM and we {both:?}\n{}{}", super::said(&jvm), super::said(&ours)));
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }

@@ -76,7 +76,8 @@ fn umoci_unpacks_the_tree_as_it_was_meant() {
         return;
     }
     cache();
-    let bundle = fresh("umoci").join("bundle");
+    let folder = fresh("umoci");
+    let bundle = folder.join("bundle");
     let source = format!("{}:minimal", place("shipped").join("minimal").display());
     let ran = Command::new("umoci").args(["unpack", "--rootless", "--image", &source]).arg(&bundle).output().unwrap();
     assert!(ran.status.success(), "{}", said(&ran));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use crate::{cache, docker, fresh, project, repository, said, sparkbake, tool};
+use crate::{Fresh, cache, docker, emptied, fresh, project, repository, said, sparkbake, tool};
 
 /// What every image must be able to do with Spark alone.
 pub(crate) const MINIMAL_JOB: &str = r#"
@@ -31,7 +31,7 @@ spark.stop()
 "#;
 
 /// Pandas in both directions, and a UDF of it.
-const PANDAS_JOB: &str = r#"
+pub(crate) const PANDAS_JOB: &str = r#"
 import pandas
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import pandas_udf
@@ -126,11 +126,11 @@ pub(crate) const LINES: [Image; 2] =
     [Image { name: "spark-3.5", bytes: 4_000_000_000 }, Image { name: "spark-4.1", bytes: 4_000_000_000 }];
 
 /// Loads the shipped images once.
-fn engine() -> Option<&'static str> {
+pub(crate) fn engine() -> Option<&'static str> {
     static ENGINE: OnceLock<Option<String>> = OnceLock::new();
     let ready = || {
         let address = docker()?;
-        let cwd = fresh("load");
+        let cwd = emptied("load");
         for name in crate::SHIPPED {
             let archive = format!("docker-archive:{}/{name}.tar", cwd.display());
             sparkbake(&cwd, &["build", name, "-o", &archive]);
@@ -144,7 +144,7 @@ fn engine() -> Option<&'static str> {
 }
 
 /// Runs a job in a container; `more` are options of `docker run`.
-fn run(engine: &str, tag: &str, bytes: u64, job: &Path, more: &[&str]) -> Output {
+pub(crate) fn run(engine: &str, tag: &str, bytes: u64, job: &Path, more: &[&str]) -> Output {
     let memory = bytes.to_string();
     let mount = format!("{}:/job:ro", job.parent().unwrap().display());
     let script = format!("/job/{}", job.file_name().unwrap().to_str().unwrap());
@@ -155,7 +155,7 @@ fn run(engine: &str, tag: &str, bytes: u64, job: &Path, more: &[&str]) -> Output
 }
 
 pub(crate) fn job(directory: &str, text: &str) -> PathBuf {
-    let path = fresh(directory).join("job.py");
+    let path = emptied(directory).join("job.py");
     fs::write(&path, text).unwrap();
     path
 }
@@ -306,40 +306,53 @@ fn a_job_that_eats_memory_ends_with_the_reason() {
     assert!(said(&ran).contains("the kernel killed"), "{}", said(&ran));
 }
 
-/// A root of our own with a server's certificate for `localhost`, made in `cwd`.
-fn certificates(cwd: &Path) {
-    let openssl = |line: &str| {
-        let ran = Command::new("openssl").args(line.split('|')).current_dir(cwd).output().unwrap();
-        assert!(ran.status.success(), "{}", said(&ran));
-    };
-    fs::write(cwd.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
-    openssl("req|-x509|-newkey|rsa:2048|-nodes|-keyout|ca.key|-out|corp.pem|-days|30|-subj|/CN=Corp Root");
-    openssl("req|-newkey|rsa:2048|-nodes|-keyout|server.key|-out|server.csr|-subj|/CN=localhost");
-    openssl(
-        "x509|-req|-in|server.csr|-CA|corp.pem|-CAkey|ca.key|-CAcreateserial|-out|server.crt|-days|30|-extfile|names",
-    );
+/// A root of our own, and beside it the job of a server that has a certificate of that root.
+fn corporate() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let cwd = emptied("corporate");
+        let openssl = |line: &str| {
+            let ran = Command::new("openssl").args(line.split('|')).current_dir(&cwd).output().unwrap();
+            assert!(ran.status.success(), "{}", said(&ran));
+        };
+        fs::write(cwd.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
+        openssl("req|-x509|-newkey|rsa:2048|-nodes|-keyout|ca.key|-out|corp.pem|-days|30|-subj|/CN=Corp Root");
+        openssl("req|-newkey|rsa:2048|-nodes|-keyout|server.key|-out|server.csr|-subj|/CN=localhost");
+        let signed = "-CA|corp.pem|-CAkey|ca.key|-CAcreateserial|-out|server.crt|-days|30|-extfile|names";
+        openssl(&format!("x509|-req|-in|server.csr|{signed}"));
+        let both = ["server.key", "server.crt"].map(|name| fs::read(cwd.join(name)).unwrap()).concat();
+        let job = cwd.join("job");
+        fs::create_dir(&job).unwrap();
+        fs::write(job.join("server.pem"), both).unwrap();
+        fs::write(job.join("job.py"), TLS_JOB).unwrap();
+        cwd
+    })
 }
+
+/// Builds a shipped image that trusts [`corporate`], as `output` in the folder that it returns; with it comes the job.
+pub(crate) fn trusting(image: &Image, output: &str) -> (Fresh, PathBuf) {
+    cache();
+    let text = fs::read_to_string(repository().join(format!("profiles/{}.toml", image.name))).unwrap();
+    let trusting = text.replace("security = false", "security = false\nca-certificates = [\"corp.pem\"]");
+    assert_ne!(trusting, text);
+    let cwd = project(&format!("tls-{}", output.split(':').next().unwrap()), &trusting);
+    fs::copy(corporate().join("corp.pem"), cwd.join("corp.pem")).unwrap();
+    sparkbake(&cwd, &["build", "-t", "tls-test", "-o", output]);
+    (cwd, corporate().join("job/job.py"))
+}
+
+pub(crate) const EXPECTED_OF_TLS: [&str; 2] = ["python trusted", "jvm trusted"];
 
 #[test]
 fn a_certificate_of_the_profile_is_trusted_by_python_and_java() {
     let Some(engine) = engine() else { return };
-    cache();
-    let job = job("job-tls", TLS_JOB);
     for image in [&MINIMAL].into_iter().chain(&LINES) {
-        let text = fs::read_to_string(repository().join(format!("profiles/{}.toml", image.name))).unwrap();
-        let trusting = text.replace("security = false", "security = false\nca-certificates = [\"corp.pem\"]");
-        assert_ne!(trusting, text);
-        let cwd = project(&format!("tls-{}", image.name), &trusting);
-        certificates(&cwd);
-        let both = [fs::read(cwd.join("server.key")).unwrap(), fs::read(cwd.join("server.crt")).unwrap()].concat();
-        fs::write(job.with_file_name("server.pem"), both).unwrap();
-        sparkbake(&cwd, &["build", "-t", "tls:test", "-o", "docker-archive:tls.tar"]);
+        let (cwd, job) = trusting(image, "docker-archive:tls.tar");
         let archive = cwd.join("tls.tar");
         tool("docker", &["--host", engine, "load", "--quiet", "-i", archive.to_str().unwrap()]);
         fs::remove_file(archive).unwrap();
         for more in [&[][..], &READ_ONLY[..]] {
-            let ran = run(engine, "tls:test", image.bytes, &job, more);
-            healthy(&ran, &["python trusted", "jvm trusted"]);
+            healthy(&run(engine, "tls-test", image.bytes, &job, more), &EXPECTED_OF_TLS);
         }
     }
 }

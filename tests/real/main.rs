@@ -5,18 +5,34 @@
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests of the whole")]
 
+mod app;
 mod apt;
+mod base;
 mod bulk;
 mod bytes;
+mod cells;
 mod classpath;
 mod clients;
 mod conformance;
 mod containers;
+mod deaths;
+mod diagnose;
+mod failing;
+mod jars;
+mod killed;
 mod matrix;
 mod mishaps;
+mod network;
+mod pipelines;
+mod push;
+mod rebuild;
+mod registries;
 mod runtimes;
+mod settings;
 
+use std::ffi::OsStr;
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -33,12 +49,49 @@ fn place(name: &str) -> PathBuf {
     path
 }
 
-/// An empty directory.
-fn fresh(name: &str) -> PathBuf {
+/// An empty directory that stays.
+fn emptied(name: &str) -> PathBuf {
     let path = place(name);
     fs::remove_dir_all(&path).unwrap();
     fs::create_dir_all(&path).unwrap();
     path
+}
+
+/// An empty directory that goes with this value: a run of all tests must fit on a small disk. Where the
+/// test failed it stays, to be looked at.
+fn fresh(name: &str) -> Fresh {
+    Fresh(emptied(name))
+}
+
+struct Fresh(PathBuf);
+
+impl Deref for Fresh {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl AsRef<Path> for Fresh {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl AsRef<OsStr> for Fresh {
+    fn as_ref(&self) -> &OsStr {
+        self.0.as_os_str()
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // A container may have left a file that only its user can remove.
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
 }
 
 /// The store that all tests share, with every shipped profile built once.
@@ -46,7 +99,7 @@ fn cache() -> &'static Path {
     static CACHE: OnceLock<PathBuf> = OnceLock::new();
     CACHE.get_or_init(|| {
         let cache = place("cache");
-        let out = fresh("shipped");
+        let out = emptied("shipped");
         for profile in SHIPPED {
             let output = format!("oci:{}/{profile}", out.display());
             let ran = sparkbake_in(&cache, &out, &["build", profile, "-o", &output]);
@@ -125,8 +178,14 @@ fn manifest_digest(layout: &Path) -> String {
 }
 
 /// A store that has the locked files of the shared one and nothing that was made from them.
-fn inputs_only(name: &str) -> PathBuf {
+fn inputs_only(name: &str) -> Fresh {
     let new = fresh(name);
+    link_inputs(&new);
+    new
+}
+
+/// Links the locked files of the shared store into another.
+fn link_inputs(new: &Path) {
     let made: Vec<String> = SHIPPED
         .iter()
         .flat_map(|profile| {
@@ -143,25 +202,29 @@ fn inputs_only(name: &str) -> PathBuf {
             fs::hard_link(entry.path(), blobs.join(entry.file_name())).unwrap();
         }
     }
-    new
 }
 
-/// A random tenth of a slow table, at least one row; all of it under `SPARKBAKE_TEST_ALL`. The seed is
-/// printed, and `SPARKBAKE_TEST_SEED` takes it again.
+/// A random tenth of a slow table, at least one row.
 fn tenth<T: Clone>(what: &str, all: &[T]) -> Vec<T> {
+    drawn(what, all, all.len().div_ceil(10))
+}
+
+/// Some rows of a slow table, at random; all of it under `SPARKBAKE_TEST_ALL`. The seed is printed, and
+/// `SPARKBAKE_TEST_SEED` takes it again.
+fn drawn<T: Clone>(what: &str, all: &[T], count: usize) -> Vec<T> {
     if std::env::var_os("SPARKBAKE_TEST_ALL").is_some() {
         return all.to_vec();
     }
     let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let seed = std::env::var("SPARKBAKE_TEST_SEED").map_or_else(|_| now(), |seed| seed.parse().unwrap());
-    eprintln!("{what}: a tenth of {}, SPARKBAKE_TEST_SEED={seed}", all.len());
+    eprintln!("{what}: {count} of {}, SPARKBAKE_TEST_SEED={seed}", all.len());
     let mut state = seed;
     let mut left = all.to_vec();
     let draw = |_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         left.swap_remove((state >> 33) as usize % left.len())
     };
-    (0..all.len().div_ceil(10)).map(draw).collect()
+    (0..count.min(all.len())).map(draw).collect()
 }
 
 fn repository() -> &'static Path {
@@ -169,7 +232,7 @@ fn repository() -> &'static Path {
 }
 
 /// A project of its own in an empty directory.
-fn project(name: &str, profile: &str) -> PathBuf {
+fn project(name: &str, profile: &str) -> Fresh {
     let directory = fresh(name);
     fs::write(directory.join("sparkbake.toml"), profile).unwrap();
     directory

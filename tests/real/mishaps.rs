@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    cache, command_in, fresh, inputs_only, json, manifest_digest, place, project, repository, said, sparkbake,
-    sparkbake_in,
+    cache, command_in, fresh, have, inputs_only, json, killed, manifest_digest, place, project, repository, said,
+    sparkbake, sparkbake_in,
 };
 
 #[test]
@@ -24,29 +25,32 @@ fn without_a_network_a_warm_store_is_enough_and_a_cold_one_says_what_it_lacks() 
 }
 
 #[test]
-fn a_build_that_was_killed_leaves_nothing_half_written() {
+fn d7_an_offline_build_of_a_lock_opens_no_socket_and_names_the_first_file_that_is_missing() {
     cache();
-    let (store, cwd) = (inputs_only("killed-store"), fresh("killed"));
-    for milliseconds in [50, 400, 1500, 3000] {
-        let mut child = command_in(&store, &cwd, &["build", "minimal", "--offline", "-o", "oci:x"])
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        // The only way to be in the middle of something is to wait for it.
-        thread::sleep(Duration::from_millis(milliseconds));
-        let _ = child.kill();
-        child.wait().unwrap();
-        let index = cwd.join("x/index.json");
-        if index.exists() {
-            json(&index);
-        }
+    if !have("strace", Command::new("strace").arg("-V").output().is_ok()) {
+        return;
     }
-    let ran = sparkbake_in(&store, &cwd, &["build", "minimal", "--offline", "-o", "oci:x"]);
+    let (store, cwd) = (inputs_only("socket-store"), fresh("sockets"));
+    let trace = cwd.join("trace");
+    let program = env!("CARGO_BIN_EXE_sparkbake");
+    let build = ["build", "minimal", "--locked", "--offline", "-o", "oci:x"];
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=socket,connect,sendto", "-o"]).arg(&trace).arg(program).args(build);
+    let ran = strace.current_dir(&cwd).env("SPARKBAKE_CACHE_DIR", &store).output().unwrap();
     assert!(ran.status.success(), "{}", said(&ran));
-    let text = String::from_utf8(ran.stdout).unwrap();
-    let again = sparkbake(&fresh("killed-again"), &["build", "minimal", "-o", "oci:x"]);
-    assert_eq!(text, again);
-    fs::remove_dir_all(store).unwrap();
+    assert_eq!(fs::read_to_string(&trace).unwrap(), "");
+    // One file is gone: it is named by what it is, at once.
+    let lock = fs::read_to_string(repository().join("lockfiles/minimal.lock")).unwrap();
+    let stanza = lock.split("[[artifact]]").find(|stanza| stanza.contains("deb:bash=")).unwrap();
+    let coordinate = stanza.split('"').nth(1).unwrap();
+    let digest = stanza.split("sha256:").nth(1).unwrap().split('"').next().unwrap();
+    let cold = inputs_only("socket-cold");
+    fs::remove_file(cold.join("blobs/sha256").join(digest)).unwrap();
+    let started = std::time::Instant::now();
+    let ran = sparkbake_in(&cold, &cwd, &build);
+    assert_eq!(ran.status.code(), Some(3), "{}", said(&ran));
+    assert!(said(&ran).contains(&format!("{coordinate} is not in the store, and --offline")), "{}", said(&ran));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -72,25 +76,35 @@ fn ctrl_c_while_a_layer_is_written_leaves_no_image() {
     let ran = sparkbake_in(&store, &cwd, &["build", "minimal", "--offline", "-o", "oci:x"]);
     assert!(ran.status.success(), "{}", said(&ran));
     assert_eq!(manifest_digest(&cwd.join("x")), manifest_digest(&place("shipped").join("minimal")));
-    fs::remove_dir_all(store).unwrap();
 }
 
 #[test]
-fn two_builds_at_once_share_a_store() {
+fn x34_builds_at_once_share_a_store_and_a_layout() {
     cache();
+    // Two of one image and one of another, which shares most packages with it; all into one layout.
     let (store, cwd) = (inputs_only("twice-store"), fresh("twice"));
-    let start = |out: &str| {
-        command_in(&store, &cwd, &["build", "minimal", "--offline", "-o", out])
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap()
+    let profiles = ["minimal", "minimal", "spark-3.5"];
+    let start = |profile: &str| {
+        let mut command = command_in(&store, &cwd, &["build", profile, "--offline", "-o", "oci:all"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
-    let (one, two) = (start("oci:a"), start("oci:b"));
-    let (one, two) = (one.wait_with_output().unwrap(), two.wait_with_output().unwrap());
-    assert!(one.status.success() && two.status.success(), "{}{}", said(&one), said(&two));
-    let digest = |out: Vec<u8>| String::from_utf8(out).unwrap().split_once('@').unwrap().1.to_owned();
-    assert_eq!(digest(one.stdout), digest(two.stdout));
-    fs::remove_dir_all(store).unwrap();
+    let children: Vec<_> = profiles.iter().map(|profile| start(profile)).collect();
+    for (child, profile) in children.into_iter().zip(profiles) {
+        let ran = child.wait_with_output().unwrap();
+        assert!(ran.status.success(), "{profile}: {}", said(&ran));
+        let expected = format!("oci:all@{}\n", manifest_digest(&place("shipped").join(profile)));
+        assert_eq!(String::from_utf8(ran.stdout).unwrap(), expected);
+    }
+    // Nothing is half there, and nothing is left of what was being written.
+    killed::store_is_whole(&store);
+    assert_eq!(fs::read_dir(store.join("tmp")).unwrap().count(), 0);
+    let index = json(&cwd.join("all/index.json"));
+    let mut there: Vec<&str> =
+        index["manifests"].as_array().unwrap().iter().map(|one| one["digest"].as_str().unwrap()).collect();
+    there.sort_unstable();
+    let mut expected = ["minimal", "spark-3.5"].map(|profile| manifest_digest(&place("shipped").join(profile)));
+    expected.sort();
+    assert_eq!(there, expected);
 }
 
 #[test]
@@ -128,5 +142,4 @@ fn a_damaged_file_of_the_store_is_found() {
     let ran = sparkbake_in(&store, &cwd, &["build", "minimal", "--offline", "-o", "oci:x"]);
     assert_eq!(ran.status.code(), Some(3), "{}", said(&ran));
     assert!(!cwd.join("x").exists() && !blob.exists(), "{}", said(&ran));
-    fs::remove_dir_all(store).unwrap();
 }

@@ -56,6 +56,28 @@ impl<'a> Code<'a> {
     }
 }
 
+impl<'a> Code<'a> {
+    /// Every instruction that names a constant which is no number: its place, its opcode.
+    pub(in crate::classpath) fn naming(&self) -> impl Iterator<Item = (usize, u8)> + 'a {
+        let code = self.bytes;
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            while let Some(&opcode) = code.get(at) {
+                let here = at;
+                let shape = NAMING[usize::from(opcode)];
+                at += match shape & !NAMES {
+                    0 => odd_length(code, at, opcode)?,
+                    length => usize::from(length),
+                };
+                if shape & NAMES != 0 {
+                    return Some((here, opcode));
+                }
+            }
+            None
+        })
+    }
+}
+
 /// See [`Code::instructions`].
 pub(in crate::classpath) struct Instructions<'a> {
     code: &'a [u8],
@@ -92,6 +114,22 @@ const fn lengths() -> [u8; 256] {
     }
     lengths
 }
+
+/// Marks the instructions of [`Code::naming`] among lengths.
+const NAMES: u8 = 0x80;
+
+/// [`LENGTHS`], with [`NAMES`].
+const NAMING: [u8; 256] = {
+    let mut naming = LENGTHS;
+    let mut opcode = 0x12;
+    while opcode <= 0xc5 {
+        if matches!(opcode, 0x12 | 0x13 | 0xb2..=0xbb | 0xbd | 0xc0 | 0xc1 | 0xc5) {
+            naming[opcode] |= NAMES;
+        }
+        opcode += 1;
+    }
+    naming
+};
 
 /// Length of the instruction at `at`.
 pub(in crate::classpath) fn length(code: &[u8], at: usize) -> Option<usize> {

@@ -10,7 +10,7 @@ pub(super) mod pool;
 
 use super::bytes::Cursor;
 pub(super) use code::Code;
-pub(super) use pool::Pool;
+pub(super) use pool::{Places, Pool};
 
 /// The newest major version whose format is known here: Java 27.
 pub(super) const NEWEST: u16 = 71;
@@ -104,15 +104,15 @@ pub(super) fn version(bytes: &[u8]) -> Result<(u16, u16)> {
 }
 
 impl<'a> ClassFile<'a> {
-    /// Reads a class. `places` is any vector; [`Self::into_places`] gives it back for the next.
-    pub(super) fn parse(bytes: &'a [u8], places: Vec<u32>) -> Result<Self> {
+    /// Reads a class. `places` are any; [`Self::into_places`] gives them back for the next.
+    pub(super) fn parse(bytes: &'a [u8], places: Places) -> Result<Self> {
         let class = Self::read(bytes, places)?;
         class.check()?;
         Ok(class)
     }
 
     /// Reads a class file that may be a `module-info`, too.
-    pub(super) fn read(bytes: &'a [u8], places: Vec<u32>) -> Result<Self> {
+    pub(super) fn read(bytes: &'a [u8], places: Places) -> Result<Self> {
         let (minor, major) = version(bytes)?;
         let mut cursor = Cursor::new(bytes);
         cursor.take(8).ok_or(CUT)?;
@@ -132,7 +132,7 @@ impl<'a> ClassFile<'a> {
     }
 
     /// The vector, for the next class.
-    pub(super) fn into_places(self) -> Vec<u32> {
+    pub(super) fn into_places(self) -> Places {
         self.pool.into_places()
     }
 

@@ -1,6 +1,6 @@
 //! The constant pool (JVMS 4.4).
 
-use super::super::bytes::{Cursor, be16};
+use super::super::bytes::{Cursor, be16, be32};
 use super::{Malformed, Result};
 
 /// Tags of constants (JVMS, table 4.4-A).
@@ -52,21 +52,42 @@ const UNKNOWN: u16 = u16::MAX;
 /// The constants of a class file, read in place.
 pub(in crate::classpath) struct Pool<'a> {
     bytes: &'a [u8],
-    /// Where each constant's tag is; 0 where an index names none.
-    places: Vec<u32>,
+    places: Places,
+}
+
+/// Where each constant is, and of which kind: vectors that are used again for every class.
+#[derive(Default)]
+pub(in crate::classpath) struct Places {
+    /// Where the tag is; 0 where an index names no constant.
+    at: Vec<u32>,
+    /// The tag; 0 where an index names no constant.
+    tags: Vec<u8>,
+}
+
+impl Places {
+    fn clear(&mut self, count: u16) {
+        self.at.clear();
+        self.tags.clear();
+        self.at.reserve(usize::from(count));
+        self.tags.reserve(usize::from(count));
+        self.push(0, 0);
+    }
+
+    fn push(&mut self, at: u32, tag: u8) {
+        self.at.push(at);
+        self.tags.push(tag);
+    }
 }
 
 impl<'a> Pool<'a> {
-    /// Reads the constants at the cursor, which then stands behind them. `places` is any vector, to be
-    /// used again.
-    pub(super) fn parse(bytes: &'a [u8], cursor: &mut Cursor<'a>, major: u16, mut places: Vec<u32>) -> Result<Self> {
+    /// Reads the constants at the cursor, which then stands behind them. `places` are any, to be used again.
+    pub(super) fn parse(bytes: &'a [u8], cursor: &mut Cursor<'a>, major: u16, mut places: Places) -> Result<Self> {
         let count = cursor.u2().ok_or(Malformed("is cut short"))?;
-        places.clear();
-        places.reserve(usize::from(count));
-        places.push(0);
-        while places.len() < usize::from(count) {
-            places.push(u32::try_from(cursor.at()).map_err(|_| Malformed("is too large"))?);
+        places.clear(count);
+        while places.at.len() < usize::from(count) {
+            let at = u32::try_from(cursor.at()).map_err(|_| Malformed("is too large"))?;
             let tag = cursor.u1().ok_or(Malformed("is cut short in its constants"))?;
+            places.push(at, tag);
             let (size, since) = SHAPES.get(usize::from(tag)).copied().unwrap_or((0, UNKNOWN));
             if major < since {
                 let kind = if since == UNKNOWN {
@@ -83,11 +104,11 @@ impl<'a> Pool<'a> {
             let body = cursor.take(size).ok_or(Malformed("is cut short in its constants"))?;
             match tag {
                 tag::UTF8 if !is_modified_utf8(body) => return Err(Malformed("has a text that is no modified UTF-8")),
-                tag::LONG | tag::DOUBLE => places.push(0),
+                tag::LONG | tag::DOUBLE => places.push(0, 0),
                 _ => {}
             }
         }
-        if places.len() > usize::from(count).max(1) {
+        if places.at.len() > usize::from(count).max(1) {
             return Err(Malformed("has a constant beyond the last"));
         }
         let pool = Self { bytes, places };
@@ -95,32 +116,31 @@ impl<'a> Pool<'a> {
         Ok(pool)
     }
 
-    /// The vector, for the next class.
-    pub(super) fn into_places(self) -> Vec<u32> {
+    /// The vectors, for the next class.
+    pub(super) fn into_places(self) -> Places {
         self.places
     }
 
     /// One more than the last index.
     pub(in crate::classpath) fn count(&self) -> u16 {
-        u16::try_from(self.places.len()).unwrap_or(u16::MAX)
+        u16::try_from(self.places.at.len()).unwrap_or(u16::MAX)
     }
 
     fn place(&self, index: u16) -> Option<usize> {
-        let place = *self.places.get(usize::from(index))?;
+        let place = *self.places.at.get(usize::from(index))?;
         if place == 0 { None } else { usize::try_from(place).ok() }
     }
 
     /// The kind of a constant; 0 where there is none.
     pub(in crate::classpath) fn tag(&self, index: u16) -> u8 {
-        self.place(index).and_then(|at| self.bytes.get(at)).copied().unwrap_or(0)
+        self.places.tags.get(usize::from(index)).copied().unwrap_or(0)
     }
 
     fn half(&self, index: u16, wanted: u8, offset: usize) -> Option<u16> {
-        let at = self.place(index)?;
-        if *self.bytes.get(at)? != wanted {
+        if self.tag(index) != wanted {
             return None;
         }
-        be16(self.bytes, at + offset)
+        be16(self.bytes, self.place(index)? + offset)
     }
 
     /// The bytes of a `Utf8`.
@@ -176,6 +196,36 @@ impl<'a> Pool<'a> {
         Some(self.name_and_type(self.half(index, tag, 3)?)?.1)
     }
 
+    /// Index of the bootstrap method of a `Dynamic` or `InvokeDynamic`.
+    pub(in crate::classpath) fn bootstrap(&self, index: u16) -> Option<u16> {
+        let tag = self.tag(index);
+        matches!(tag, tag::DYNAMIC | tag::INVOKE_DYNAMIC).then(|| self.half(index, tag, 1))?
+    }
+
+    /// The number of an `Integer` or `Long`.
+    pub(in crate::classpath) fn integer(&self, index: u16) -> Option<i64> {
+        let at = self.place(index)? + 1;
+        match self.tag(index) {
+            tag::INTEGER => be32(self.bytes, at).map(|number| i64::from(number.cast_signed())),
+            tag::LONG => self.eight(at).map(i64::from_be_bytes),
+            _ => None,
+        }
+    }
+
+    /// The number of a `Float` or `Double`.
+    pub(in crate::classpath) fn float(&self, index: u16) -> Option<f64> {
+        let at = self.place(index)? + 1;
+        match self.tag(index) {
+            tag::FLOAT => be32(self.bytes, at).map(|bits| f64::from(f32::from_bits(bits))),
+            tag::DOUBLE => self.eight(at).map(f64::from_be_bytes),
+            _ => None,
+        }
+    }
+
+    fn eight(&self, at: usize) -> Option<[u8; 8]> {
+        self.bytes.get(at..)?.first_chunk().copied()
+    }
+
     /// The text of a `String`.
     pub(in crate::classpath) fn string(&self, index: u16) -> Option<&'a [u8]> {
         self.utf8(self.half(index, tag::STRING, 1)?)
@@ -192,39 +242,65 @@ impl<'a> Pool<'a> {
 
     /// Every constant names constants of the right kinds, used or not.
     fn check(&self) -> Result<()> {
-        for index in 1..self.count() {
-            let Some(at) = self.place(index) else { continue };
-            let first = be16(self.bytes, at + 1).unwrap_or(0);
-            let second = || be16(self.bytes, at + 3).unwrap_or(0);
-            let is = |index: u16, wanted: u8| self.tag(index) == wanted;
-            let sound = match self.bytes.get(at).copied().unwrap_or(0) {
-                tag::CLASS | tag::STRING | tag::METHOD_TYPE | tag::MODULE | tag::PACKAGE => is(first, tag::UTF8),
-                tag::FIELD | tag::METHOD | tag::INTERFACE_METHOD => {
-                    is(first, tag::CLASS) && is(second(), tag::NAME_AND_TYPE)
-                }
-                tag::NAME_AND_TYPE => is(first, tag::UTF8) && is(second(), tag::UTF8),
-                tag::DYNAMIC | tag::INVOKE_DYNAMIC => is(second(), tag::NAME_AND_TYPE),
-                tag::METHOD_HANDLE => self.method_handle(index).is_some_and(|(kind, member)| match kind {
-                    1..=4 => is(member, tag::FIELD),
-                    5 | 8 => is(member, tag::METHOD),
-                    6 | 7 => is(member, tag::METHOD) || is(member, tag::INTERFACE_METHOD),
-                    9 => is(member, tag::INTERFACE_METHOD),
-                    _ => false,
-                }),
-                _ => true,
-            };
-            if !sound {
-                return Err(Malformed("has a constant that names one of the wrong kind"));
+        let kind = |index: u16| u32::from(self.tag(index)) & 31;
+        let mut sound = 1;
+        for ((index, &tag), &at) in (0..).zip(&self.places.tags).zip(&self.places.at) {
+            // Without a branch for each kind: which one comes next nobody can guess.
+            let at = usize::try_from(at).unwrap_or(usize::MAX - 8);
+            let [first, second] = [at + 1, at + 3].map(|at| kind(be16(self.bytes, at).unwrap_or(0)));
+            let (wants_first, wants_second) = NAMED.get(usize::from(tag)).copied().unwrap_or((ANY, ANY));
+            sound &= (wants_first >> first) & (wants_second >> second);
+            if tag == tag::METHOD_HANDLE && !self.is_sound_handle(index) {
+                sound = 0;
             }
         }
-        Ok(())
+        if sound & 1 == 0 { Err(Malformed("has a constant that names one of the wrong kind")) } else { Ok(()) }
+    }
+
+    fn is_sound_handle(&self, index: u16) -> bool {
+        let is = |index: u16, wanted: u8| self.tag(index) == wanted;
+        self.method_handle(index).is_some_and(|(kind, member)| match kind {
+            1..=4 => is(member, tag::FIELD),
+            5 | 8 => is(member, tag::METHOD),
+            6 | 7 => is(member, tag::METHOD) || is(member, tag::INTERFACE_METHOD),
+            9 => is(member, tag::INTERFACE_METHOD),
+            _ => false,
+        })
     }
 }
 
+/// Every kind, and none.
+const ANY: u32 = u32::MAX;
+
+/// The kinds, a bit each, that the first and the second half after each kind's tag may name.
+const NAMED: [(u32, u32); 21] = {
+    const UTF8: u32 = 1 << tag::UTF8;
+    const PAIR: u32 = 1 << tag::NAME_AND_TYPE;
+    const MEMBER: (u32, u32) = (1 << tag::CLASS, PAIR);
+    let mut named = [(ANY, ANY); 21];
+    named[tag::CLASS as usize] = (UTF8, ANY);
+    named[tag::STRING as usize] = (UTF8, ANY);
+    named[tag::FIELD as usize] = MEMBER;
+    named[tag::METHOD as usize] = MEMBER;
+    named[tag::INTERFACE_METHOD as usize] = MEMBER;
+    named[tag::NAME_AND_TYPE as usize] = (UTF8, UTF8);
+    named[tag::METHOD_TYPE as usize] = (UTF8, ANY);
+    named[tag::DYNAMIC as usize] = (ANY, PAIR);
+    named[tag::INVOKE_DYNAMIC as usize] = (ANY, PAIR);
+    named[tag::MODULE as usize] = (UTF8, ANY);
+    named[tag::PACKAGE as usize] = (UTF8, ANY);
+    named
+};
+
 /// Modified UTF-8 (JVMS 4.4.7): no zero byte, none from 0xf0 on, and whole sequences.
 fn is_modified_utf8(bytes: &[u8]) -> bool {
-    // Plain ASCII without zeros, which nearly all is, leaves every high bit clear.
-    if bytes.iter().fold(0, |seen, b| seen | b | b.wrapping_sub(1)) & 0x80 == 0 {
+    // Nearly all is plain ASCII without zeros. Eight bytes at once: taking 1 from each leaves every high bit clear,
+    // and a borrow can only come from a zero.
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    let high = words.fold(0, |seen, word| seen | word | word.wrapping_sub(ONES)) & (ONES << 7);
+    if high == 0 && rest.iter().fold(0, |seen, b| seen | b | b.wrapping_sub(1)) & 0x80 == 0 {
         return true;
     }
     let mut i = 0;

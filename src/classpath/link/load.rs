@@ -43,6 +43,8 @@ pub(in crate::classpath) enum FaultKind {
     OverridesFinal,
     /// `ClassNotFoundException`: its jar's manifest is malformed.
     BadManifest,
+    /// `SecurityException`: its jar's signature does not fit its manifest.
+    BadSignature,
 }
 
 /// The faults of all classes, by number.
@@ -63,7 +65,7 @@ type Finals = Rc<Vec<(Id, ClassNo, u16)>>;
 struct Loader<'a, 'u> {
     universe: &'u Universe<'a>,
     newest: u16,
-    bad_jars: &'u [bool],
+    bad_jars: &'u [Option<FaultKind>],
     state: Vec<State>,
     faults: Vec<Option<Fault>>,
     /// Numbers of the final methods of each class and its superclasses but `Object`; only where there are any.
@@ -71,9 +73,9 @@ struct Loader<'a, 'u> {
 }
 
 impl Loads {
-    /// Loads every class. `newest` is the highest major version that the Java takes; `bad_jars` have a
-    /// malformed manifest.
-    pub(in crate::classpath) fn of(universe: &Universe<'_>, newest: u16, bad_jars: &[bool]) -> Self {
+    /// Loads every class. `newest` is the highest major version that the Java takes; `bad_jars` are
+    /// jars no class of which can be loaded.
+    pub(in crate::classpath) fn of(universe: &Universe<'_>, newest: u16, bad_jars: &[Option<FaultKind>]) -> Self {
         let count = usize::try_from(universe.count()).unwrap_or(0);
         let mut loader = Loader {
             universe,
@@ -128,8 +130,8 @@ impl Loader<'_, '_> {
         let fault = |kind, other| Some(Fault { kind, at: class, other });
         if segment.jar != RUNTIME {
             let jar = usize::try_from(segment.jar).ok();
-            if jar.and_then(|jar| self.bad_jars.get(jar)) == Some(&true) {
-                return fault(FaultKind::BadManifest, NONE);
+            if let Some(kind) = jar.and_then(|jar| self.bad_jars.get(jar)).copied().flatten() {
+                return fault(kind, NONE);
             }
             if is_refused(facts.major, facts.minor, self.newest) {
                 return fault(FaultKind::TooNew, NONE);

@@ -31,8 +31,20 @@ pub(super) fn link(
 ) -> Vec<Finding> {
     let all = (0..).zip(&universe.segments).filter(|(_, segment)| segment.jar != RUNTIME && changes.touch(segment));
     let segments: Vec<u32> = all.map(|(number, _)| number).collect();
-    let references = work::all(&segments, threads, |&number| Linker::of(universe, loads, number)).into_iter().flatten();
-    references.chain(verification::findings(universe, loads, jars, changes, &segments, threads)).collect()
+    link_segments(universe, loads, jars, changes, &segments, threads)
+}
+
+/// Links the classes of these segments.
+pub(super) fn link_segments(
+    universe: &Universe<'_>,
+    loads: &Loads,
+    jars: &[&dyn ReadAt],
+    changes: &Changes<'_>,
+    segments: &[u32],
+    threads: usize,
+) -> Vec<Finding> {
+    let references = work::all(segments, threads, |&number| Linker::of(universe, loads, number)).into_iter().flatten();
+    references.chain(verification::findings(universe, loads, jars, changes, segments, threads)).collect()
 }
 
 /// Links the classes of one segment.

@@ -1,7 +1,7 @@
 //! Methods that a concrete class owes to its supertypes (JVMS 5.4.6): abstract ones that nobody implements,
 //! and ones of an interface that are not public. Only those count that somebody calls.
 
-use super::super::class::{ClassFile, flag};
+use super::super::class::{ClassFile, Places, flag};
 use super::super::facts::{Kind, NONE, op};
 use super::super::findings::{Finding, FindingKind, Guard};
 use super::super::id::{Id, Table, id as number, member};
@@ -81,7 +81,7 @@ fn owed(universe: &Universe<'_>, class: ClassNo, called: &Table) -> Option<(Find
 fn is_bridged(universe: &Universe<'_>, shelf: &mut Shelf<'_>, class: ClassNo, of: ClassNo, id: Id) -> bool {
     let mut named = |class: ClassNo, is_it: &dyn Fn(&[u8], &[u8]) -> bool| {
         let bytes = shelf.class(universe, class)?;
-        let class = ClassFile::parse(&bytes, Vec::new()).ok()?;
+        let class = ClassFile::parse(&bytes, Places::default()).ok()?;
         class.methods.iter().find_map(|method| {
             let (name, of) = (class.pool.utf8(method.name)?, class.pool.utf8(method.descriptor)?);
             is_it(name, of).then(|| (name.to_vec(), of.to_vec()))

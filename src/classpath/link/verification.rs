@@ -4,7 +4,7 @@
 //! one that cannot be loaded, or one that the distribution does not have in this shape: a few thousand of a
 //! hundred thousand. All others are. Their bytes are read again.
 
-use super::super::class::ClassFile;
+use super::super::class::{ClassFile, Places};
 use super::super::facts::{ClassFacts, NONE};
 use super::super::findings::{Finding, FindingKind, Guard};
 use super::super::id::id;
@@ -34,6 +34,11 @@ pub(in crate::classpath) fn findings(
     own.into_iter().chain(above).chain(owing).collect()
 }
 
+/// Whether a class that shows it can be loaded and not linked.
+pub(in crate::classpath) fn is_refusal(kind: FindingKind) -> bool {
+    matches!(kind, FindingKind::Verify | FindingKind::VerifyTypes | FindingKind::LinkAbove)
+}
+
 fn of_segment(
     universe: &Universe<'_>,
     loads: &Loads,
@@ -57,7 +62,7 @@ fn of_segment(
             continue;
         }
         if reader.class(facts, &mut buffer)
-            && let Ok(parsed) = ClassFile::parse(&buffer, Vec::new())
+            && let Ok(parsed) = ClassFile::parse(&buffer, Places::default())
             && let Some(refused) = verify(Assign { universe, loads }, &parsed, class)
         {
             found.push(finding(segment, number, class, facts, refused, universe));

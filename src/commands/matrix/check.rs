@@ -7,24 +7,26 @@ use serde_json::json;
 use crate::cli::MatrixWords;
 use crate::matrix::{self, Rule, Verdict};
 
-use super::{BAD, GOOD, Stop, World, document, painted, say, say_json, tally, told_json, told_text, usage};
+use super::{BAD, GOOD, Stop, World, document, painted, say, say_json, strangers, tally, told_json, told_text, usage};
 
 pub(super) fn check(request: &MatrixWords, world: &World) -> Result<(), Stop> {
     let verdict = matrix::judge(&request.words).map_err(|mistakes| usage(&mistakes))?;
+    let strangers = strangers(&request.words, world);
     if request.json {
-        say_json(&verdict_json(&verdict));
+        say_json(&verdict_json(&verdict, &strangers));
     } else {
         say(&text(&verdict, world));
     }
     if verdict.fails() { Err(Stop::Problems) } else { Ok(()) }
 }
 
-fn verdict_json(verdict: &Verdict) -> serde_json::Value {
+fn verdict_json(verdict: &Verdict, strangers: &[String]) -> serde_json::Value {
     let settings = verdict.settings.iter();
     let settings = settings.map(|s| json!({ "key": s.key, "value": s.value, "rule": s.rule, "reason": s.reason }));
     document(json!({
         "stack": verdict.stack.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "uses": verdict.uses,
+        "unknown": strangers,
         "verdict": if verdict.fails() { "fails" } else { "works" },
         "findings": verdict.told.iter().map(told_json).collect::<Vec<_>>(),
         "settings": settings.collect::<Vec<_>>(),
@@ -62,24 +64,44 @@ pub(in crate::commands) fn explain(name: &str, world: &World) -> Result<Option<S
     if let Some(rule) = matrix::rule(name) {
         return Ok(Some(rule_text(rule)));
     }
+    if let Some(now) = matrix::formerly(name) {
+        return Ok(Some(match now {
+            Ok(rules) => {
+                let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+                let texts: Vec<String> = rules.iter().map(|rule| rule_text(rule)).collect();
+                format!("{name} is now {}\n\n{}", ids.join(", "), texts.join("\n"))
+            }
+            Err(fact) => format!("{name} is no rule: {}\n  {}\n", fact.what, fact.why),
+        }));
+    }
     if !name.contains('=') {
         return Ok(None);
     }
-    let verdict = matrix::judge(&[name.to_owned()]).map_err(|mistakes| usage(&mistakes))?;
+    let words = [name.to_owned()];
+    let verdict = matrix::judge(&words).map_err(|mistakes| usage(&mistakes))?;
+    strangers(&words, world);
     let mut parts = vec![text(&verdict, world)];
     parts.extend(verdict.told.iter().map(|told| rule_text(told.rule)));
     Ok(Some(parts.join("\n")))
 }
 
 /// The same for machines.
-pub(in crate::commands) fn explain_json(name: &str) -> Result<Option<serde_json::Value>, Stop> {
+pub(in crate::commands) fn explain_json(name: &str, world: &World) -> Result<Option<serde_json::Value>, Stop> {
     if let Some(rule) = matrix::rule(name) {
         return Ok(Some(rule_json(rule)));
+    }
+    if let Some(now) = matrix::formerly(name) {
+        return Ok(Some(match now {
+            Ok(rules) => json!({ "name": name, "rules": rules.iter().map(|rule| rule_json(rule)).collect::<Vec<_>>() }),
+            Err(fact) => json!({ "name": name, "rules": [], "known": fact.what, "why-no-rule": fact.why }),
+        }));
     }
     if !name.contains('=') {
         return Ok(None);
     }
-    Ok(Some(verdict_json(&matrix::judge(&[name.to_owned()]).map_err(|mistakes| usage(&mistakes))?)))
+    let words = [name.to_owned()];
+    let verdict = matrix::judge(&words).map_err(|mistakes| usage(&mistakes))?;
+    Ok(Some(verdict_json(&verdict, &strangers(&words, world))))
 }
 
 /// A rule for machines.

@@ -21,6 +21,7 @@ pub(super) fn connectors(request: &MatrixConnectors, world: &World) -> Result<()
                 "about": one.about,
                 "coordinate": if one.coordinate.is_empty() { None } else { Some(&one.coordinate) },
                 "other-versions": one.others,
+                "confirmed": one.confirmed,
                 "needs": one.needs,
                 "settings": one.settings,
                 "note": one.note,
@@ -59,6 +60,9 @@ fn text(one: &Published, request: &MatrixConnectors, world: &World) -> String {
             line("setting", setting);
         }
         line("others", &one.others.join(", "));
+    }
+    if !one.confirmed {
+        line("version", "inferred: nothing that was read names it, and a registry may not have it");
     }
     line("note", one.note.as_deref().unwrap_or_default());
     line("source", &one.source.join("; "));

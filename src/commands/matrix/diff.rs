@@ -38,7 +38,9 @@ pub(super) fn diff(request: &MatrixDiff, world: &World) -> Result<(), Stop> {
         if !all.is_empty() {
             let _ = writeln!(text, "\n{head}");
         }
-        for (rule, reason) in all {
+        let mut worst_first: Vec<_> = all.iter().collect();
+        worst_first.sort_by_key(|(rule, _)| rule.severity);
+        for (rule, reason) in worst_first {
             let _ = writeln!(text, "  {} {}\n      {}", severity(rule, world), rule.id, reason);
         }
     }

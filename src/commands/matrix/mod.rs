@@ -46,6 +46,15 @@ fn usage(mistakes: &[String]) -> Stop {
     Stop::Usage(mistakes.join("\nerror: "))
 }
 
+/// Says of each version that the facts do not know that it is judged all the same; the sentences, for documents.
+fn strangers(words: &[String], world: &World) -> Vec<String> {
+    let strangers = matrix::strangers(words);
+    for stranger in &strangers {
+        world.ui.warn(format_args!("{stranger}"));
+    }
+    strangers
+}
+
 fn say_json(value: &Value) {
     say(&format!("{value:#}\n"));
 }

@@ -78,7 +78,7 @@ fn text(rows: &[TableRow], world: &World) -> String {
     );
     let _ = writeln!(
         text,
-        "\n{} listed upstream  {} starts, not listed or with a loss  {} fails; as of {}",
+        "\n{} upstream lists it  {} it starts, not listed or with a loss  {} it fails; as of {}",
         painted(GOOD, "17", world),
         painted(DOUBTFUL, "21?", world),
         painted(BAD, "25!", world),

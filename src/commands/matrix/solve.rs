@@ -8,15 +8,19 @@ use crate::cli::MatrixWords;
 use crate::matrix::{self, Solution, Solved};
 
 use super::{
-    BAD, GOOD, Stop, World, cell, columns, document, painted, say, say_json, tally, told_json, told_text, usage,
+    BAD, GOOD, Stop, World, cell, columns, document, painted, say, say_json, strangers, tally, told_json, told_text,
+    usage,
 };
 
 pub(super) fn solve(request: &MatrixWords, world: &World) -> Result<(), Stop> {
-    match matrix::solve(&request.words).map_err(|mistakes| usage(&mistakes))? {
+    let solved = matrix::solve(&request.words).map_err(|mistakes| usage(&mistakes))?;
+    let strangers = strangers(&request.words, world);
+    match solved {
         Solved::Found(solutions, python) => {
             if request.json {
                 say_json(&document(json!({
                     "solutions": solutions.iter().map(|one| solution_json(one, &python)).collect::<Vec<_>>(),
+                    "unknown": strangers,
                 })));
             } else {
                 say(&found(&solutions, &python, world));
@@ -26,7 +30,7 @@ pub(super) fn solve(request: &MatrixWords, world: &World) -> Result<(), Stop> {
         Solved::Impossible(core, why) => {
             if request.json {
                 let why: Vec<Value> = why.iter().map(told_json).collect();
-                say_json(&document(json!({ "solutions": [], "core": core, "findings": why })));
+                say_json(&document(json!({ "solutions": [], "core": core, "findings": why, "unknown": strangers })));
             } else {
                 let mut text = format!("{}: {}\n", painted(BAD.bold(), "cannot stand together", world), core.join(" "));
                 for told in &why {

@@ -73,6 +73,10 @@ fn a_newer_release_is_chosen_from_its_sdist() {
     let selection = select(&profile, Some(&newer)).unwrap();
     assert_eq!(super::row(&selection.stack), "4.3.1 2.13 3.5.0 25 3.13 trixie");
     assert!(select(&profile, None).is_err());
+    let resolved = ["pypi:pyarrow==17.0.0".parse().unwrap()];
+    let least = |newer| super::ids(&check(&profile, &selection.stack, &resolved, newer));
+    assert!(least(Some(&newer)).contains(&"pyarrow-minimum".to_owned()), "its sdist asks for 18");
+    assert!(!least(None).contains(&"pyarrow-minimum".to_owned()));
     for (spark, expected) in
         [("4.3.0", false), ("4.3", false), ("3.5.10", true), ("3.6.0", false), ("5.0.0", true), ("4.3.0.dev1", false)]
     {

@@ -217,6 +217,24 @@ fn every_line_of_a_connector_is_for_some_release() {
 }
 
 #[test]
+fn former_names_lead_to_rules_or_to_why_there_is_none() {
+    let names = &facts().names;
+    for (name, ids) in &names.now {
+        assert!(rule(name).is_none(), "{name} is a rule's own name");
+        assert!(!ids.is_empty() && ids.iter().all(|id| rule(id).is_some()), "{name}: {ids:?}");
+        assert_eq!(formerly(name).unwrap().unwrap().len(), ids.len(), "{name}");
+    }
+    for fact in &names.left_out {
+        assert!(!fact.what.is_empty() && !fact.why.is_empty());
+        for name in &fact.names {
+            assert!(rule(name).is_none() && !names.now.contains_key(name), "{name} is a rule after all");
+            assert_eq!(formerly(name).unwrap().unwrap_err().what, fact.what);
+        }
+    }
+    assert!(formerly("java-getsubject").is_none() && formerly("").is_none());
+}
+
+#[test]
 fn patterns_match_any_run() {
     for (pattern, text, expected) in [
         ("a*c", "abc", true),

@@ -11,7 +11,7 @@ use crate::problem::{At, SourceFile};
 use crate::profile::{Located, Size, Sku, Target};
 
 fn located<T>(key: &str, value: T) -> Located<T> {
-    Located { value, at: At { key: key.to_owned(), span: 0..0 } }
+    Located { value, at: At::new(key, 0..0) }
 }
 
 /// A profile of the pins `axis=value`, requirements `py:…` and jars `jar:…`.
@@ -131,7 +131,7 @@ fn what_was_resolved_is_checked_again() {
         ["pypi:pyarrow==26.0.1", "pypi:numpy==1.26.4", "maven:org.apache.hadoop:hadoop-azure:3.3.4"]
             .map(|text| text.parse().unwrap())
             .to_vec();
-    assert_eq!(ids(&check(&profile, &stack, &resolved)), ["pyarrow26-numpy2"]);
+    assert_eq!(ids(&check(&profile, &stack, &resolved, None)), ["pyarrow26-numpy2"]);
     let settings = settings(&stack, &resolved);
     assert_eq!(
         settings.iter().map(|s| (s.key.as_str(), s.value.as_str(), s.rule.as_str())).collect::<Vec<_>>(),

@@ -17,7 +17,7 @@ use super::{
     App, Copy, DebianRequest, ImageRequest, Lint, Located, LogLevel, MavenRequest, MemoryRequest, Profile,
     PythonRequest, Size, Sku, StackRequest, Target,
 };
-use crate::problem::codes::profile::{BAD_VALUE, DUPLICATE, MISSING_KEY, REQUIRED_VERSION, SYNTAX};
+use crate::problem::codes::profile::{BAD_VALUE, BESIDE_BASE, DUPLICATE, MISSING_KEY, REQUIRED_VERSION, SYNTAX};
 use crate::problem::{At, Level, Problem, SourceFile, codes};
 
 pub(in crate::profile) use self::walk::nearest;
@@ -62,7 +62,7 @@ fn syntax(error: &toml::de::Error) -> Problem {
     let message = error.message().lines().next().unwrap_or("not TOML");
     let problem = Problem::new(SYNTAX, message);
     match error.span() {
-        Some(span) => problem.at(&At { key: String::new(), span }, ""),
+        Some(span) => problem.at(&At::new(String::new(), span), ""),
         None => problem,
     }
 }
@@ -75,6 +75,9 @@ fn document(mut root: Table<'_>, problems: &mut Vec<Problem>) -> Option<Profile>
     let maven = root.table("maven", problems).map(|table| maven(table, problems)).unwrap_or_default();
     let python = root.table("python", problems).map(|table| python(table, problems)).unwrap_or_default();
     let debian = root.table("debian", problems).map(|table| debian(table, problems)).unwrap_or_default();
+    if let Some(base) = &stack.base {
+        problems.extend(beside_base(&debian, base));
+    }
     let require = root.table("classpath", problems).map(|table| classpath(table, problems)).unwrap_or_default();
     let memory = root.table("memory", problems).map(|table| memory(table, problems)).unwrap_or_default();
     let spark_conf = root.table("spark", problems).map(|table| spark(table, problems)).unwrap_or_default();
@@ -165,17 +168,12 @@ fn size(table: &mut Table<'_>, default: Sku, problems: &mut Vec<Problem>) -> Opt
     }
     let cpu_milli = table.take("cpu").and_then(|value| value.thousandths(MOST_CPU, problems));
     let memory_milli_gb = table.take("memory-gb").and_then(|value| value.thousandths(MOST_GB, problems));
-    let sku = match table.text("sku", shape::sku, problems).as_ref().map(|sku| sku.value.as_str()) {
-        Some("standard") => Sku::Standard,
-        Some("confidential") => Sku::Confidential,
-        Some("spot") => Sku::Spot,
-        _ => default,
-    };
+    let sku = table.text("sku", shape::sku, problems);
+    let sku = sku.and_then(|sku| Sku::ALL.into_iter().find(|known| known.name() == sku.value)).unwrap_or(default);
     Some(Size { cpu_milli: cpu_milli?, memory_milli_gb: memory_milli_gb?, sku })
 }
 
 fn stack(mut table: Table<'_>, problems: &mut Vec<Problem>) -> StackRequest {
-    table.not_yet("base", "name a Debian suite with `debian`: the root filesystem is made of its packages", problems);
     let stack = StackRequest {
         spark: table.text("spark", shape::spark, problems),
         hadoop: table.text("hadoop", shape::hadoop, problems),
@@ -183,6 +181,7 @@ fn stack(mut table: Table<'_>, problems: &mut Vec<Problem>) -> StackRequest {
         java: table.text("java", shape::java, problems),
         python: table.text("python", shape::python, problems),
         debian: table.text("debian", shape::debian, problems),
+        base: table.text("base", shape::base, problems),
         uses: table.has("uses").then(|| table.texts("uses", shape::uses, problems)),
     };
     // `uses` is asked for only where it is there, but a misspelt one is near to it.
@@ -223,6 +222,23 @@ fn debian(mut table: Table<'_>, problems: &mut Vec<Problem>) -> DebianRequest {
     };
     table.finish(problems);
     debian
+}
+
+/// What has no effect beside a base.
+fn beside_base(debian: &DebianRequest, base: &Located<String>) -> Vec<Problem> {
+    let DebianRequest { packages, pins, keys, security, ca_certificates } = debian;
+    let lists = [packages, keys, ca_certificates].map(|list| list.first().map(|value| &value.at));
+    let rest = [pins.first().map(|(name, _)| &name.at), security.as_ref().map(|security| &security.at)];
+    let places = lists.into_iter().chain(rest).flatten();
+    let problem = |at: &At| {
+        let key = at.key.split('[').next().unwrap_or_default();
+        let key = if key.starts_with("debian.pin") { "debian.pin" } else { key };
+        Problem::new(BESIDE_BASE, format!("`{key}` has no effect beside `stack.base`"))
+            .at(at, "nothing of Debian's is installed")
+            .also(&base.at, "the base is taken as it is")
+            .help("leave it out, and change what the base is made of")
+    };
+    places.map(problem).collect()
 }
 
 fn classpath(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Vec<Located<String>> {

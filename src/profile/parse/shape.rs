@@ -8,6 +8,7 @@ use super::walk::{list, nearest};
 use crate::problem::Problem;
 use crate::problem::codes::profile::BAD_VALUE;
 use crate::profile::requirement;
+use crate::reference::{Origin, Repository};
 
 /// Says what is wrong with a text, without a place.
 pub(super) type Shape = fn(&str) -> Option<Problem>;
@@ -120,7 +121,7 @@ pub(super) fn uses(text: &str) -> Option<Problem> {
 
 /// A SKU of Azure Container Instances.
 pub(super) fn sku(text: &str) -> Option<Problem> {
-    one_of(text, "a SKU of Azure Container Instances", &["standard", "confidential", "spot"])
+    one_of(text, "a SKU of Azure Container Instances", &super::Sku::ALL.map(super::Sku::name))
 }
 
 /// A level of Log4j.
@@ -378,29 +379,23 @@ pub(super) fn name_glob(text: &str) -> Option<Problem> {
     if fits { None } else { not(text, "a glob of a file's name", "*.ipynb") }
 }
 
+/// An image by its digest.
+pub(super) fn base(text: &str) -> Option<Problem> {
+    let reason = text.parse::<Origin>().err()?.reason;
+    let example = "registry.example/base@sha256:…` or `oci:DIR@sha256:…";
+    not(text, "an image by its digest", example).map(|problem| problem.note(format!("it {reason}")))
+}
+
 /// A repository of a registry, without tag and digest (distribution-spec, "Pulling manifests").
 pub(super) fn repository(text: &str) -> Option<Problem> {
-    let plain = |part: &str| {
-        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        edge(part.chars().next())
-            && edge(part.chars().last())
-            && !part.contains("..")
-            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
-    };
     let problem = not(text, "a repository of a registry", "registry.example/team/score");
     if text.contains("://") {
         return problem.map(|p| p.help("leave the scheme out"));
     }
-    let Some((host, name)) = text.split_once('/') else { return problem };
-    if text.contains('@') || name.contains(':') {
+    if text.contains('@') || text.split_once('/').is_some_and(|(_, name)| name.contains(':')) {
         return problem.map(|p| p.help("leave tag and digest out: `push` takes them"));
     }
-    let (host, port) = host.split_once(':').unwrap_or((host, "443"));
-    let host = host.contains('.') || host == "localhost" || text.contains(':');
-    let host = host && text.split(['/', ':']).next().is_some_and(|host| plain(&host.to_ascii_lowercase()));
-    let fits =
-        host && port.parse::<u16>().is_ok_and(|port| port > 0) && name.split('/').all(plain) && text.len() <= 255;
-    if fits { None } else { problem }
+    if text.parse::<Repository>().is_ok() { None } else { problem }
 }
 
 /// The `org.opencontainers.image.*` labels that the image-spec defines (annotations.md), less those

@@ -35,7 +35,7 @@ impl<'d> Table<'d> {
     pub(super) fn new(key: &str, span: Range<usize>, table: &'d DeTable<'d>) -> Self {
         let mut left: Vec<_> = table.iter().collect();
         left.sort_by_key(|(key, _)| key.span().start);
-        Self { at: At { key: key.to_owned(), span }, left, asked: Vec::new() }
+        Self { at: At::new(key, span), left, asked: Vec::new() }
     }
 
     /// Whether the key is there and not read yet.
@@ -48,7 +48,7 @@ impl<'d> Table<'d> {
         self.asked.push(key);
         let at = self.left.iter().position(|(name, _)| name.get_ref() == key)?;
         let (_, value) = self.left.remove(at);
-        Some(Value { at: At { key: join(&self.at.key, key), span: value.span() }, value: value.get_ref() })
+        Some(Value { at: At::new(join(&self.at.key, key), value.span()), value: value.get_ref() })
     }
 
     /// All keys that are left, for tables whose keys are the user's own.
@@ -57,9 +57,8 @@ impl<'d> Table<'d> {
         pairs
             .map(|(name, value)| {
                 let key = join(&self.at.key, name.get_ref());
-                let name =
-                    Located { value: name.get_ref().to_string(), at: At { key: key.clone(), span: name.span() } };
-                (name, Value { at: At { key, span: value.span() }, value: value.get_ref() })
+                let name = Located { value: name.get_ref().to_string(), at: At::new(key.clone(), name.span()) };
+                (name, Value { at: At::new(key, value.span()), value: value.get_ref() })
             })
             .collect()
     }
@@ -71,7 +70,7 @@ impl<'d> Table<'d> {
             key => (format!("`{key}`"), format!("`{key}`")),
         };
         for (name, _) in self.left {
-            let name_at = At { key: join(&self.at.key, name.get_ref()), span: name.span() };
+            let name_at = At::new(join(&self.at.key, name.get_ref()), name.span());
             let written = shorten(name.get_ref());
             let problem = Problem::new(UNKNOWN_KEY, format!("{table} has no key `{written}`"))
                 .at(&name_at, format!("not a key of {place}"));
@@ -195,7 +194,7 @@ impl<'d> Value<'d> {
             return self.mistyped("a list", problems).unwrap_or_default();
         };
         let element = |(index, value): (usize, &'d Spanned<DeValue<'d>>)| Value {
-            at: At { key: format!("{}[{index}]", self.at.key), span: value.span() },
+            at: At::new(format!("{}[{index}]", self.at.key), value.span()),
             value: value.get_ref(),
         };
         array.iter().enumerate().map(element).collect()

@@ -1,7 +1,7 @@
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import sun.hotspot.WhiteBox;
+import jdk.test.whitebox.WhiteBox;
 
 /** Loads and links every class that a file names; writes those that fail, with how far they came. */
 class Oracle {

@@ -1,4 +1,4 @@
-package sun.hotspot;
+package jdk.test.whitebox;
 
 /** The door through which HotSpot's own tests link a class without initialising it. */
 public class WhiteBox {

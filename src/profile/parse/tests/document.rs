@@ -152,7 +152,7 @@ fn misspelt_keys_at_every_depth() {
     5 | zebra = 1
       | ^^^^^ not a key of `stack`
       |
-      = note: its keys are `base`, `spark`, `hadoop`, `scala`, `java`, `python`, `debian` and `uses`
+      = note: its keys are `spark`, `hadoop`, `scala`, `java`, `python`, `debian`, `base` and `uses`
 
     error[unknown-key]: `maven` has no key `jar`
      --> sparkbake.toml:7:1

@@ -84,6 +84,7 @@ fn the_same_for_machines() {
         "notes": [],
         "place": {
           "column": 9,
+          "file": "sparkbake.toml",
           "key": "maven.jars[0]",
           "label": "expected the like of `group:artifact` or `group:artifact:version`",
           "line": 5
@@ -93,6 +94,7 @@ fn the_same_for_machines() {
         "also": [
           {
             "column": 18,
+            "file": "sparkbake.toml",
             "key": "maven.jars[1]",
             "label": "first here",
             "line": 5
@@ -105,6 +107,7 @@ fn the_same_for_machines() {
         "notes": [],
         "place": {
           "column": 27,
+          "file": "sparkbake.toml",
           "key": "maven.jars[2]",
           "label": "again here",
           "line": 5

@@ -104,22 +104,65 @@ fn versions_have_a_shape() {
 
 #[test]
 fn what_is_not_there_yet_is_refused() {
-    insta::assert_snapshot!(beside_size("[stack]\nbase = \"registry.example/base@sha256:00\"\n[python]\nlock = \"uv.lock\"\n"), @r#"
-    error[not-yet]: `stack.base` is not supported by this version of sparkbake
+    insta::assert_snapshot!(beside_size("[python]\nlock = \"uv.lock\"\n"), @r#"
+    error[not-yet]: `python.lock` is not supported by this version of sparkbake
      --> sparkbake.toml:2:8
       |
-    2 | base = "registry.example/base@sha256:00"
-      |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ not supported yet
-      |
-      = help: name a Debian suite with `debian`: the root filesystem is made of its packages
-
-    error[not-yet]: `python.lock` is not supported by this version of sparkbake
-     --> sparkbake.toml:4:8
-      |
-    4 | lock = "uv.lock"
+    2 | lock = "uv.lock"
       |        ^^^^^^^^^ not supported yet
       |
       = help: list the packages in `requirements`: sparkbake locks them itself
+    "#);
+}
+
+#[test]
+fn a_base_is_an_image_by_digest_and_nothing_of_debians_beside_it() {
+    let zeros = "0".repeat(64);
+    insta::assert_snapshot!(beside_size("[stack]\nbase = \"registry.example/base:12\"\n"), @r#"
+    error[bad-value]: `registry.example/base:12` is not an image by its digest
+     --> sparkbake.toml:2:8
+      |
+    2 | base = "registry.example/base:12"
+      |        ^^^^^^^^^^^^^^^^^^^^^^^^^^ expected the like of `registry.example/base@sha256:…` or `oci:DIR@sha256:…`
+      |
+      = note: it names no bytes: write its digest, as in NAME@sha256:…
+    "#);
+    let text = format!(
+        "[stack]\nbase = \"oci:base.oci@sha256:{zeros}\"\n[debian]\npackages = [\"less\"]\nsecurity = true\npin = {{ less = \"1\" }}\n"
+    );
+    insta::assert_snapshot!(beside_size(&text), @r#"
+    error[beside-a-base]: `debian.packages` has no effect beside `stack.base`
+     --> sparkbake.toml:4:13
+      |
+    2 | base = "oci:base.oci@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      |        -------------------------------------------------------------------------------------- the base is taken as it is
+    3 | [debian]
+    4 | packages = ["less"]
+      |             ^^^^^^ nothing of Debian's is installed
+      |
+      = help: leave it out, and change what the base is made of
+
+    error[beside-a-base]: `debian.security` has no effect beside `stack.base`
+     --> sparkbake.toml:5:12
+      |
+    2 | base = "oci:base.oci@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      |        -------------------------------------------------------------------------------------- the base is taken as it is
+    ...
+    5 | security = true
+      |            ^^^^ nothing of Debian's is installed
+      |
+      = help: leave it out, and change what the base is made of
+
+    error[beside-a-base]: `debian.pin` has no effect beside `stack.base`
+     --> sparkbake.toml:6:9
+      |
+    2 | base = "oci:base.oci@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      |        -------------------------------------------------------------------------------------- the base is taken as it is
+    ...
+    6 | pin = { less = "1" }
+      |         ^^^^ nothing of Debian's is installed
+      |
+      = help: leave it out, and change what the base is made of
     "#);
 }
 
