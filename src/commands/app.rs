@@ -73,18 +73,11 @@ pub(super) fn image(
     }
     let image = match gathered {
         Some(gathered) => of_gathered(gathered, world)?,
-        None if at_hand(lock, world) => of_gathered(&gather::of_lock(request, lock, own, world)?, world)?,
+        None if gather::at_hand(lock, world) => of_gathered(&gather::of_lock(request, lock, own, world)?, world)?,
         None => return Ok(None),
     };
     world.store.put_bytes("holdings", &key, image.to_text().as_bytes())?;
     Ok(Some(image))
-}
-
-/// Whether the store has every locked file, and the base's layers.
-pub(super) fn at_hand(lock: &Lock, world: &World) -> bool {
-    let files = lock.artifacts.iter().map(|artifact| (&artifact.sha256, artifact.size));
-    let layers = lock.base_layers().iter().map(|layer| (&layer.digest, layer.size));
-    files.chain(layers).all(|(digest, size)| world.store.has(digest, size))
 }
 
 fn of_gathered(gathered: &Gathered, world: &World) -> Result<Image, Error> {

@@ -10,7 +10,7 @@ use crate::profile::{Located, Profile};
 use crate::project::{self, OwnFiles};
 use crate::{matrix, memory, plan};
 
-use super::{Request, Stop, World, app, lock, named, say, settings, sizes};
+use super::{Request, Stop, World, app, gather, lock, named, say, settings, sizes};
 
 pub(super) fn check(command: &cli::Check, world: &World) -> Result<(), Stop> {
     let mut failed = false;
@@ -118,7 +118,7 @@ fn derived(artifacts: &[Artifact], world: &World) -> Result<Option<matrix::Relea
     let is_newer = |coordinate: &Coordinate| matches!(coordinate, Coordinate::Pypi { name, version } if name == "pyspark" && matrix::shipped(version).is_none());
     let pyspark = artifacts.iter().find(|artifact| is_newer(&artifact.coordinate));
     let here = pyspark.filter(|artifact| world.store.has(&artifact.sha256, artifact.size));
-    Ok(here.map(|artifact| super::gather::release(artifact, world)).transpose()?)
+    Ok(here.map(|artifact| gather::release(artifact, world)).transpose()?)
 }
 
 /// What the class path shows, and what the image holds for the app, where the locked files are at hand: `check`
@@ -129,12 +129,12 @@ fn contents(
     own: &OwnFiles,
     world: &World,
 ) -> Result<(Vec<Problem>, Option<Image>), Stop> {
-    if !app::at_hand(lock, world) {
+    if !gather::at_hand(lock, world) {
         world.ui.note("locked files are not in the store: the class path is not verified, nor what the app imports");
         return Ok((Vec::new(), None));
     }
     let profile = &request.profile;
-    let gathered = request.settle(super::gather::of_lock(request, lock, own, world), &[], world)?;
+    let gathered = request.settle(gather::of_lock(request, lock, own, world), &[], world)?;
     let report = super::classpath::of_profile(&gathered, &lock.stack, profile, false, world)?;
     let image = request.settle(app::image(request, lock, own, Some(&gathered), world), &[], world)?;
     Ok((report.problems, image))

@@ -166,6 +166,13 @@ pub(super) fn of_lock(request: &Request, lock: &Lock, own: &OwnFiles, world: &Wo
     gather(profile, &Locked { stack, artifacts, epoch: *epoch, ground: ground.as_ref() }, own, world)
 }
 
+/// Whether the store has every locked file, and the base's layers.
+pub(super) fn at_hand(lock: &Lock, world: &World) -> bool {
+    let files = lock.artifacts.iter().map(|artifact| (&artifact.sha256, artifact.size));
+    let layers = lock.base_layers().iter().map(|layer| (&layer.digest, layer.size));
+    files.chain(layers).all(|(digest, size)| world.store.has(digest, size))
+}
+
 fn unpack(artifacts: &[Artifact], world: &World) -> Result<Vec<Unpacked>, Error> {
     let work = world.ui.work("Unpacking", artifacts.len() as u64);
     // The largest first, so that no thread is left alone with it at the end.

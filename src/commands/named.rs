@@ -8,7 +8,7 @@ use crate::project::OwnFiles;
 use crate::{memory, spark};
 
 use super::sizes::settings;
-use super::{Request, Stop, World, app, gather};
+use super::{Request, Stop, World, gather};
 
 /// What settings name and the image does not have. Nothing is unpacked where no setting names a file, and nothing
 /// is fetched.
@@ -24,7 +24,7 @@ pub(super) fn problems(
     if lock.base.is_some() || !plan::names_paths(&profile.spark_conf) {
         return Ok(Vec::new());
     }
-    if !app::at_hand(lock, world) {
+    if !gather::at_hand(lock, world) {
         world.ui.note("the files that settings name are not looked for: locked files are not in the store");
         return Ok(Vec::new());
     }

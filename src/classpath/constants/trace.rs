@@ -13,7 +13,7 @@ use super::{Call, Look, Traced, Value, is_wanted};
 /// How deep calls may nest before a value counts as unknown.
 const DEEPEST: u16 = 64;
 /// How many values a list or a text may be put together from.
-const WIDEST: usize = 1024;
+const WIDEST: usize = 256;
 /// How many texts of one class are kept that are not known in full.
 const MOST_JOINED: usize = 1000;
 /// How many objects one method may make before it is left.
@@ -315,7 +315,8 @@ impl Frame<'_, '_> {
             && usize::try_from(index) == Ok(values.len())
             && values.len() < WIDEST
         {
-            values.push(value);
+            // Lists of lists hold no settings; none nests.
+            values.push(if matches!(value, Value::List(_)) { Value::Unknown } else { value });
         }
     }
 
@@ -374,8 +375,8 @@ impl Frame<'_, '_> {
             }
             ("java/lang/StringBuilder", "append", &Some(Slot::Object(object))) => {
                 if let Some(Object::Builder(parts)) = self.objects.get_mut(object) {
-                    if parts.len() < WIDEST {
-                        parts.extend(arguments);
+                    for argument in arguments {
+                        append(parts, argument);
                     }
                     return self.stack.push(Slot::Object(object));
                 }
@@ -473,13 +474,13 @@ impl Frame<'_, '_> {
             let mut plain = String::new();
             for c in recipe.chars() {
                 if matches!(c, '\u{1}' | '\u{2}') {
-                    parts.push(Value::Text(std::mem::take(&mut plain).into()));
-                    parts.push(arguments.next().filter(|_| c == '\u{1}').unwrap_or(Value::Unknown));
+                    append(&mut parts, Value::Text(std::mem::take(&mut plain).into()));
+                    append(&mut parts, arguments.next().filter(|_| c == '\u{1}').unwrap_or(Value::Unknown));
                 } else {
                     plain.push(c);
                 }
             }
-            parts.push(Value::Text(plain.into()));
+            append(&mut parts, Value::Text(plain.into()));
             return Some(Value::Concat(parts.into()));
         }
         // LambdaMetafactory: the method behind the function.
@@ -490,6 +491,21 @@ impl Frame<'_, '_> {
     }
 }
 
+/// Puts a value behind the parts of a text: a text's own parts in its place, so that texts do not nest.
+fn append(parts: &mut Vec<Value>, value: Value) {
+    let own = match &value {
+        Value::Concat(own) => own,
+        Value::List(_) => &[Value::Unknown][..],
+        _ => std::slice::from_ref(&value),
+    };
+    parts.extend(own.iter().cloned());
+    if parts.len() > WIDEST {
+        parts.truncate(WIDEST - 1);
+        parts.push(Value::Unknown);
+    }
+}
+
+/// How deep calls nest in a value; lists and texts hold no lists and texts.
 fn depth(value: &Value) -> u16 {
     match value {
         Value::Call(call) => call.depth,

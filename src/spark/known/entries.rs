@@ -1,5 +1,6 @@
 //! From the calls that make settings to [`Known`] (Spark: `ConfigBuilder.scala`, `SparkConf.scala`, `SQLConf.scala`).
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,17 +13,22 @@ use super::{
 
 /// How many steps a value is followed through fields and methods.
 const FAR: u8 = 16;
+/// How many values are looked at for one setting; fields may name each other many times over.
+const MOST_STEPS: u32 = 20_000;
+/// How long a text may be that is put together, in bytes.
+const LONGEST_TEXT: usize = 1 << 12;
 
 /// The settings that these jars know.
 #[must_use]
 pub fn read(jars: &[Seen]) -> Known {
     let classes: BTreeMap<&str, &Traced> =
         jars.iter().flat_map(|jar| &jar.classes).map(|class| (class.name.as_str(), class)).collect();
-    let shelf = Shelf { classes };
+    let shelf = Shelf { classes, steps: Cell::new(0) };
     let mut known =
         Known { texts: jars.iter().flat_map(|jar| jar.texts.iter().cloned()).collect(), ..Known::default() };
     let mut undeclared = Vec::new();
     for call in jars.iter().flat_map(|jar| &jar.classes).flat_map(|class| &class.made) {
+        shelf.steps.set(MOST_STEPS);
         match call.class.as_str() {
             SPARK_DEPRECATED | SQL_DEPRECATED => {
                 if let [Some(key), Some(version), comment] = shelf.texts(&call.arguments).as_slice() {
@@ -58,7 +64,11 @@ pub fn read(jars: &[Seen]) -> Known {
         known.entries.entry(key).or_insert(entry);
     }
     let joined = jars.iter().flat_map(|jar| &jar.classes).flat_map(|class| &class.joined);
-    known.patterns = joined.filter_map(|value| shelf.pattern(value)).collect();
+    let pattern = |value| {
+        shelf.steps.set(MOST_STEPS);
+        shelf.pattern(value)
+    };
+    known.patterns = joined.filter_map(pattern).collect();
     let formats: Vec<String> = known.texts.iter().filter(|text| is_pattern(text)).cloned().collect();
     for text in formats {
         known.texts.remove(&text);
@@ -70,6 +80,8 @@ pub fn read(jars: &[Seen]) -> Known {
 /// The classes that were followed, by name.
 struct Shelf<'a> {
     classes: BTreeMap<&'a str, &'a Traced>,
+    /// How many values may still be looked at.
+    steps: Cell<u32>,
 }
 
 /// What a chain of calls on a builder has said so far.
@@ -80,19 +92,34 @@ struct Said {
 }
 
 impl<'a> Shelf<'a> {
+    /// One step of those that are left, in all and from here.
+    fn step(&self, far: u8) -> Option<u8> {
+        self.steps.set(self.steps.get().checked_sub(1)?);
+        far.checked_sub(1)
+    }
+
     fn texts(&self, values: &[Value]) -> Vec<Option<String>> {
         values.iter().map(|value| self.text(value, &[], FAR)).collect()
     }
 
     /// A value as a text, with what the parameters of its method are.
     fn text(&self, value: &Value, parameters: &[Option<String>], far: u8) -> Option<String> {
-        let far = far.checked_sub(1)?;
+        let far = self.step(far)?;
         match value {
             Value::Text(text) => Some(text.to_string()),
             Value::Int(number) => Some(number.to_string()),
             Value::Double(number) => Some(number.to_string()),
             Value::Parameter(number) => parameters.get(usize::from(*number))?.clone(),
-            Value::Concat(parts) => parts.iter().map(|part| self.text(part, parameters, far)).collect(),
+            Value::Concat(parts) => {
+                let mut whole = String::new();
+                for part in parts.iter() {
+                    whole += &self.text(part, parameters, far)?;
+                    if whole.len() > LONGEST_TEXT {
+                        return None;
+                    }
+                }
+                Some(whole)
+            }
             Value::Field(class, name) => self.text(self.classes.get(&**class)?.fields.get(&**name)?, &[], far),
             Value::Call(call) if call.arguments.is_empty() => match (call.name.as_str(), &call.receiver) {
                 ("key", Some(entry)) => self.key_of(entry, far),
@@ -115,6 +142,9 @@ impl<'a> Shelf<'a> {
         let Value::Concat(parts) = value else { return None };
         let text = |part| self.text(part, &[], FAR).unwrap_or_else(|| "*".to_owned());
         let text = parts.iter().map(text).collect::<String>().replace("**", "*");
+        if text.len() > LONGEST_TEXT {
+            return None;
+        }
         let words = text.split('.').filter(|word| !word.is_empty() && !word.contains('*')).count();
         (words >= FEWEST && text.contains('*') && is_spark_key(&text.replace('*', "x"))).then_some(text)
     }
@@ -136,7 +166,7 @@ impl<'a> Shelf<'a> {
     where
         'a: 'v,
     {
-        let far = far.checked_sub(1)?;
+        let far = self.step(far)?;
         match value {
             Value::Call(call) if call.arguments.is_empty() && !call.name.starts_with("create") => {
                 match self.got(call) {
@@ -152,7 +182,7 @@ impl<'a> Shelf<'a> {
 
     /// The entry that a call makes, under each of its names.
     fn entry(&self, call: &Call, far: u8) -> Option<Vec<(String, Entry)>> {
-        let far = far.checked_sub(1)?;
+        let far = self.step(far)?;
         let mut said = Said::default();
         match (call.name.as_str(), call.arguments.as_slice()) {
             ("createWithDefault" | "createWithDefaultString", [default]) => {
@@ -217,7 +247,7 @@ impl<'a> Shelf<'a> {
 
     /// The key that the call which makes a builder gives it.
     fn key(&self, call: &Call, parameters: &[Option<String>], far: u8) -> Option<String> {
-        let far = far.checked_sub(1)?;
+        let far = self.step(far)?;
         let arguments: Vec<Option<String>> =
             call.arguments.iter().map(|argument| self.text(argument, parameters, far)).collect();
         if call.class == BUILDER && call.name == "<init>" {
@@ -247,7 +277,7 @@ impl<'a> Shelf<'a> {
 
     /// The texts of a set, where all of them are known.
     fn members(&self, value: &Value, far: u8) -> Option<Vec<String>> {
-        let far = far.checked_sub(1)?;
+        let far = self.step(far)?;
         match value {
             Value::List(values) => values.iter().map(|value| self.text(value, &[], far)).collect(),
             Value::Field(class, name) if &**name == "MODULE$" => self.enumeration(class),
@@ -293,7 +323,7 @@ impl<'a> Shelf<'a> {
             value => self.text(value, &[], FAR),
         };
         let Some(instead) = plain(key) else { return };
-        for old in made_of(alternatives, SPARK_ALTERNATE) {
+        for old in self.made_of(alternatives, SPARK_ALTERNATE) {
             if let [Some(key), Some(version), _] = self.texts(&old.arguments).as_slice() {
                 let deprecated =
                     Deprecated { version: version.clone(), instead: Some(instead.clone()), comment: String::new() };
@@ -301,17 +331,20 @@ impl<'a> Shelf<'a> {
             }
         }
     }
-}
 
-/// The objects of a class among lists and arguments.
-fn made_of<'v>(value: &'v Value, class: &str) -> Vec<&'v Call> {
-    match value {
-        Value::Call(call) if call.class == class && call.name == "<init>" => vec![call],
-        Value::Call(call) => {
-            call.arguments.iter().chain(&call.receiver).flat_map(|value| made_of(value, class)).collect()
+    /// The objects of a class among lists and arguments; calls do not nest deep.
+    fn made_of<'v>(&self, value: &'v Value, class: &str) -> Vec<&'v Call> {
+        if self.step(1).is_none() {
+            return Vec::new();
         }
-        Value::List(values) => values.iter().flat_map(|value| made_of(value, class)).collect(),
-        _ => Vec::new(),
+        match value {
+            Value::Call(call) if call.class == class && call.name == "<init>" => vec![call],
+            Value::Call(call) => {
+                call.arguments.iter().chain(&call.receiver).flat_map(|value| self.made_of(value, class)).collect()
+            }
+            Value::List(values) => values.iter().flat_map(|value| self.made_of(value, class)).collect(),
+            _ => Vec::new(),
+        }
     }
 }
 

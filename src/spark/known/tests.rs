@@ -1,6 +1,7 @@
 use super::check::fits;
 use super::value::refusal;
 use super::*;
+use crate::classpath::constants::{Seen, Traced, Value};
 use crate::problem::At;
 use crate::profile::Located;
 
@@ -136,4 +137,20 @@ fn settings_against_what_is_known() {
     ] {
         assert_eq!(said(key, value), expected, "{key}");
     }
+}
+
+/// Fields that name each other many times over, as only a hostile jar has them.
+#[test]
+fn a_jar_that_repeats_itself() {
+    let name = |at: usize| format!("f{at}");
+    let fields = (0..15).map(|at| {
+        let next = Value::Field("A".into(), name(at + 1).into());
+        (name(at), Value::Concat(vec![next; 200].into()))
+    });
+    let last = Value::Text("spark.a.b.c.".into());
+    let fields = fields.chain([(name(15), last)]).collect();
+    let joined = [0, 15].map(|at| Value::Concat([Value::Field("A".into(), name(at).into()), Value::Unknown].into()));
+    let class = Traced { name: "A".to_owned(), fields, joined: joined.into(), ..Traced::default() };
+    let known = read(&[Seen { classes: vec![class], ..Seen::default() }]);
+    assert_eq!(known.patterns.into_iter().collect::<Vec<_>>(), ["spark.a.b.c.*"]);
 }
