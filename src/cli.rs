@@ -79,6 +79,8 @@ pub enum Command {
     Diff(Diff),
     /// Show what an image holds: stack, layers, baked settings and plan.
     Inspect(Inspect),
+    /// Run an image in a real container under its very size, and hold what it takes against the plan.
+    Run(Run),
     /// Say why a container ended, from its log: cause, evidence, remedy.
     Diagnose(Diagnose),
     /// Explain a problem, a rule of the matrix, or a combination such as 'spark=3.5 java=25'.
@@ -402,6 +404,45 @@ pub enum Format {
     Oci,
     /// Docker image manifest version 2, schema 2.
     Docker,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Path of a profile, the name of a built-in one, or an image as `inspect` takes it.
+    #[arg(value_name = "PROFILE|LAYOUT|REF", default_value = "sparkbake.toml")]
+    pub what: String,
+    /// The container's size instead of the baked one; a profile is baked for it.
+    #[command(flatten)]
+    pub size: SizeChoice,
+    /// What starts the container [default: the first of these that is there].
+    #[arg(long, value_enum, env = "SPARKBAKE_ENGINE")]
+    pub engine: Option<Engine>,
+    /// Write what the application was measured to hold to the profile's `[memory]`.
+    #[arg(long, env = "SPARKBAKE_CALIBRATE")]
+    pub calibrate: bool,
+    /// Speak http with the registry, without encryption. A registry on this machine needs no such leave.
+    #[arg(long, env = "SPARKBAKE_PLAIN_HTTP")]
+    pub plain_http: bool,
+    /// Print the measurements as JSON; what the container says goes to standard error.
+    #[arg(long, env = "SPARKBAKE_JSON")]
+    pub json: bool,
+    /// What runs in the container instead of the image's own command.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// `--engine`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
+    /// crun, without an engine; the container shares the machine's network.
+    Crun,
+    /// runc, the same way.
+    Runc,
 }
 
 /// `diagnose`.

@@ -38,6 +38,7 @@ pub mod base;
 pub mod layer;
 pub mod image;
 pub mod diagnose;
+pub mod usage;
 pub mod app;
 
 // Edge: the network, the disk, the terminal.

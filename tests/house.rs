@@ -33,6 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("layer", &["digest", "error", "outside", "tree"]),
     ("image", &["digest", "error", "layer"]),
     ("diagnose", &[]),
+    ("usage", &["memory"]),
     ("app", &["classpath", "matrix", "memory", "problem", "profile", "spark", "tree"]),
     // Edge.
     ("endpoints", &["environment", "error", "outside"]),

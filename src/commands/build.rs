@@ -5,7 +5,9 @@ use crate::cli;
 use crate::image::{self, Format, Image};
 use crate::layout::Named;
 use crate::lock::Lock;
-use crate::plan::Outline;
+use crate::plan::{LayerPlan, Outline};
+use crate::problem::Problem;
+use crate::profile::Size;
 use crate::project::{self, OwnFiles};
 use crate::ui;
 
@@ -43,29 +45,17 @@ fn images_of<'a>(
     command: &cli::Build,
     world: &'a World,
 ) -> Result<Baked<'a>, Stop> {
-    let profile = &request.profile;
-    let own = request.settle(request.project.own_files(profile, &world.store), &[], world)?;
     // An output on this machine needs the layers themselves.
     let reuse = remote.as_ref().filter(|_| command.output.is_empty());
-    let (lock, outline) = ready_lock(request, &own, command.locked, reuse, world)?;
-    let copied = request.settle(project::copies(&request.project, profile, &world.store), &[], world)?;
-    for path in &copied.left_out {
-        world.ui.note(format_args!("left out of the image: {path}"));
-    }
-    app(request, &lock, &own, world)?;
+    let ready = Ready::make(request, command.locked, reuse, world)?;
     let format = match command.format {
         cli::Format::Oci => Format::Oci,
         cli::Format::Docker => Format::Docker,
     };
-    request.judge(named::problems(request, &lock, &own, &copied.layers, world)?, false, world)?;
     let mut warnings = Vec::new();
     let mut images = Vec::new();
-    let parts =
-        Parts { profile, lock: &lock, locked: &lock.layers, outline: &outline, own: &own, copies: &copied.layers };
-    for (suffix, size) in sizes(&command.size, profile)? {
-        let made = bake::image(&parts, &size, format, world);
-        let (image, more) = request.settle(made, &warnings, world)?;
-        warnings.extend(more);
+    for (suffix, size) in sizes(&command.size, &request.profile)? {
+        let image = ready.image(request, &size, format, &mut warnings, world)?;
         let name = format!("{}{suffix}", request.project.name);
         let tags = match &remote {
             Some(remote) => remote.names(&command.tag, &suffix)?,
@@ -76,7 +66,52 @@ fn images_of<'a>(
         images.push(Named { name, tags, image });
     }
     request.judge(warnings, false, world)?;
-    Ok(Baked { epoch: lock.epoch, images, remote })
+    Ok(Baked { epoch: ready.lock.epoch, images, remote })
+}
+
+/// What a profile's images are made of, whatever their size: the locked layers are rendered, and every check ran.
+pub(super) struct Ready {
+    pub(super) lock: Lock,
+    outline: Outline,
+    own: OwnFiles,
+    copies: Vec<LayerPlan>,
+}
+
+impl Ready {
+    /// Where there is no lock it is made and written, unless it may not be.
+    pub(super) fn make(
+        request: &Request,
+        locked: bool,
+        remote: Option<&Remote<'_>>,
+        world: &World,
+    ) -> Result<Self, Stop> {
+        let profile = &request.profile;
+        let own = request.settle(request.project.own_files(profile, &world.store), &[], world)?;
+        let (lock, outline) = ready_lock(request, &own, locked, remote, world)?;
+        let copied = request.settle(project::copies(&request.project, profile, &world.store), &[], world)?;
+        for path in &copied.left_out {
+            world.ui.note(format_args!("left out of the image: {path}"));
+        }
+        app(request, &lock, &own, world)?;
+        request.judge(named::problems(request, &lock, &own, &copied.layers, world)?, false, world)?;
+        Ok(Self { lock, outline, own, copies: copied.layers })
+    }
+
+    /// The image for a size; what is noticed about it joins `warnings`.
+    pub(super) fn image(
+        &self,
+        request: &Request,
+        size: &Size,
+        format: Format,
+        warnings: &mut Vec<Problem>,
+        world: &World,
+    ) -> Result<Image, Stop> {
+        let Self { lock, outline, own, copies } = self;
+        let parts = Parts { profile: &request.profile, lock, locked: &lock.layers, outline, own, copies };
+        let (image, more) = request.settle(bake::image(&parts, size, format, world), warnings, world)?;
+        warnings.extend(more);
+        Ok(image)
+    }
 }
 
 /// The app's code is the user's, and may have changed since the lock was made.

@@ -48,7 +48,8 @@ fn read(typed: Option<&str>, world: &World) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn text(diagnosis: &Diagnosis, request: Option<&Request>) -> String {
+/// The answer as people read it; with the profile's line, where there is one.
+pub(super) fn text(diagnosis: &Diagnosis, request: Option<&Request>) -> String {
     let mut out = String::new();
     match (&diagnosis.cause, diagnosis.end) {
         (Some(cause), _) => at_length("cause", cause, request, &mut out),

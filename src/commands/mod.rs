@@ -42,6 +42,7 @@ mod push;
 mod rebuild;
 mod remote;
 mod resolve;
+mod run;
 mod seen;
 mod settings;
 mod sizes;
@@ -143,6 +144,14 @@ pub fn run(cli: &Cli, environment: Environment) -> u8 {
         Command::Plan(request) => plan::plan(request, &world),
         Command::Build(request) => build::build(request, &world),
         Command::Push(request) => push::push(request, &world),
+        Command::Run(request) => match run::run(request, &world) {
+            Ok(code) => return code,
+            Err(Stop::World(error)) => {
+                world_failed(&world.ui, &error);
+                return run::FAILED;
+            }
+            Err(stop) => Err(stop),
+        },
         Command::Diagnose(request) => diagnose::diagnose(request, &world),
         Command::Rebuild(request) => rebuild::rebuild(request, &world),
         Command::Diff(request) => diff::diff(request, &world),

@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::digest::{Digest, HashingReader};
 use crate::error::Error;
 use crate::image::content::{Content, sha256};
-use crate::layer;
+use crate::image::{Document, Image};
+use crate::layer::{self, Layer};
 use crate::layout::Opened;
 use crate::lock::Lock;
 use crate::outside::{Blobs, Range, ReadAt};
@@ -132,6 +133,24 @@ impl<'a> Seen<'a> {
         let carried =
             lock.base_layers().iter().filter_map(|layer| self.layers.iter().find(|l| l.digest == layer.digest));
         carried.into_iter().try_for_each(|layer| self.bring(layer, world))
+    }
+
+    /// Its documents and layers as those of an image of ours.
+    pub(super) fn image(&self) -> Result<Image, Error> {
+        let document = |bytes: &[u8], media_type: &str| Document {
+            bytes: bytes.to_vec(),
+            digest: Digest::of(bytes),
+            media_type: media_type.into(),
+        };
+        let layer = |seen: &LayerSeen| -> Result<Layer, Error> {
+            let diff_id = seen.diff_id.parse().map_err(|error| Error::archive(&seen.diff_id, error))?;
+            Ok(Layer { name: seen.name.clone(), diff_id, digest: seen.digest, size: seen.size })
+        };
+        Ok(Image {
+            config: document(&self.config_bytes, "application/vnd.oci.image.config.v1+json"),
+            manifest: document(&self.content.bytes, &self.content.media_type),
+            layers: self.layers.iter().map(layer).collect::<Result<_, _>>()?,
+        })
     }
 
     /// Compressed bytes of the layers and the config.

@@ -10,20 +10,20 @@ mod report;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::matrix::Stack;
 use crate::problem::Problem;
 use crate::problem::codes::memory as codes;
 use crate::profile::{Located, Profile, Size};
 
-pub use report::{bar, table};
+pub use report::{bar, cells, table};
 
 /// Bytes in a MiB.
 pub(crate) const MIB: u64 = 1024 * 1024;
 /// Bytes in a thousandth of ACI's GB. Whether its GB is 10^9 or 2^30 bytes is documented nowhere;
 /// this is the smaller.
-const MILLI_GB: u64 = 1_000_000;
+pub(crate) const MILLI_GB: u64 = 1_000_000;
 /// The smallest heap that is planned. Spark needs 471,859,200 bytes of `Runtime.maxMemory`
 /// (UnifiedMemoryManager, 1.5 x 300 MiB): 450 MiB under G1, 466 MiB under Serial, 512 MiB under Parallel.
 pub const LEAST_HEAP_MIB: u64 = 512;
@@ -37,7 +37,7 @@ const SPARK_NEEDS: &str =
     "Spark needs 450 to 512 MiB of heap to start, by collector (UnifiedMemoryManager: 1.5 x 300 MiB)";
 
 /// The part of the container that a term belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// Java's heap.
@@ -265,10 +265,15 @@ pub(crate) fn is_spark_3(stack: &Stack) -> bool {
     stack.spark.starts_with("3.")
 }
 
+/// What a Python process takes once pandas and pyarrow are imported, in MiB.
+pub(crate) const PYTHON_MIB: u64 = 140;
+/// What `pyspark.daemon` takes, in MiB.
+const DAEMON_MIB: u64 = 48;
+
 fn python(profile: &Profile, stack: &Stack, workers: u32) -> Vec<Term> {
     let asked = |value: &Option<Located<u32>>| value.as_ref().map_or(0, |value| u64::from(value.value));
     let term = |name, mib, rule: String, source| Term { name, part: Part::Python, mib, rule, source };
-    let mut terms = vec![term("python driver", 140, "interpreter with pandas and pyarrow".to_owned(), MEASURED)];
+    let mut terms = vec![term("python driver", PYTHON_MIB, "interpreter with pandas and pyarrow".to_owned(), MEASURED)];
     let driver = asked(&profile.memory.driver_mib);
     if driver > 0 {
         terms.push(term("application", driver, "driver-mib".to_owned(), REQUEST));
@@ -276,11 +281,11 @@ fn python(profile: &Profile, stack: &Stack, workers: u32) -> Vec<Term> {
     if workers > 0 {
         // Plain and pandas UDFs get a daemon each in Spark 3, one for both in Spark 4 (measured).
         let daemons = if is_spark_3(stack) { 2 } else { 1 };
-        terms.push(term("python daemons", 48 * daemons, format!("{daemons} x 48"), MEASURED));
-        let each = 140 + asked(&profile.memory.worker_mib);
+        terms.push(term("python daemons", DAEMON_MIB * daemons, format!("{daemons} x {DAEMON_MIB}"), MEASURED));
+        let each = PYTHON_MIB + asked(&profile.memory.worker_mib);
         let rule = match asked(&profile.memory.worker_mib) {
-            0 => format!("{workers} x 140"),
-            extra => format!("{workers} x (140 + worker-mib {extra})"),
+            0 => format!("{workers} x {PYTHON_MIB}"),
+            extra => format!("{workers} x ({PYTHON_MIB} + worker-mib {extra})"),
         };
         terms.push(term("python workers", each.saturating_mul(u64::from(workers)), rule, MEASURED));
     }

@@ -29,20 +29,28 @@ pub fn table(plan: &MemoryPlan) -> String {
 /// One bar of `width` cells and its legend.
 #[must_use]
 pub fn bar(plan: &MemoryPlan, width: usize) -> String {
-    let sums = PARTS.map(|(part, fill, name)| {
+    let sums = PARTS.map(|(part, ..)| {
         let mib: u64 = plan.terms.iter().filter(|term| term.part == part).map(|term| term.mib).sum();
-        (mib, fill, name)
+        (part, mib)
     });
-    let whole = (plan.limit_bytes / MIB).max(1);
+    let bar = cells(&sums, plan.limit_bytes / MIB, width);
+    let given = PARTS.iter().zip(sums).filter(|(_, (_, mib))| *mib > 0);
+    let legend: Vec<String> = given.map(|((_, fill, name), (_, mib))| format!("{fill} {name} {mib}")).collect();
+    format!("{bar}\n{}  (MiB)\n", legend.join("  "))
+}
+
+/// The cells of a bar: each part's MiB of `whole`, which is `width` cells long.
+#[must_use]
+pub fn cells(parts: &[(Part, u64)], whole: u64, width: usize) -> String {
+    let whole = whole.max(1);
     let (mut seen, mut drawn) = (0, 0);
     let mut bar = String::new();
-    for (mib, fill, _) in sums {
+    for (part, mib) in parts {
         seen += mib;
+        let fill = PARTS.iter().find(|(known, ..)| known == part).map_or(' ', |(_, fill, _)| *fill);
         let end = usize::try_from((seen * width as u64 + whole / 2) / whole).unwrap_or(width).min(width);
         bar.extend(std::iter::repeat_n(fill, end.saturating_sub(drawn)));
         drawn = drawn.max(end);
     }
-    let legend: Vec<String> =
-        sums.iter().filter(|(mib, ..)| *mib > 0).map(|(mib, fill, name)| format!("{fill} {name} {mib}")).collect();
-    format!("{bar}\n{}  (MiB)\n", legend.join("  "))
+    bar
 }

@@ -4,6 +4,7 @@
 //! out stay `None` here; choosing for them is [`crate::matrix`]'s, never this room's.
 //! Absent on purpose: reading files. Paths that the profile names are opened at the edge.
 
+pub mod edit;
 mod init;
 mod lints;
 mod normal;

@@ -27,6 +27,7 @@ mod pipelines;
 mod push;
 mod rebuild;
 mod registries;
+mod run;
 mod runtimes;
 mod settings;
 

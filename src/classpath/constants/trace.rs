@@ -375,7 +375,7 @@ impl Frame<'_, '_> {
             }
             ("java/lang/StringBuilder", "append", &Some(Slot::Object(object))) => {
                 if let Some(Object::Builder(parts)) = self.objects.get_mut(object) {
-                    for argument in arguments {
+                    for argument in &arguments {
                         append(parts, argument);
                     }
                     return self.stack.push(Slot::Object(object));
@@ -474,13 +474,13 @@ impl Frame<'_, '_> {
             let mut plain = String::new();
             for c in recipe.chars() {
                 if matches!(c, '\u{1}' | '\u{2}') {
-                    append(&mut parts, Value::Text(std::mem::take(&mut plain).into()));
-                    append(&mut parts, arguments.next().filter(|_| c == '\u{1}').unwrap_or(Value::Unknown));
+                    append(&mut parts, &Value::Text(std::mem::take(&mut plain).into()));
+                    append(&mut parts, &arguments.next().filter(|_| c == '\u{1}').unwrap_or(Value::Unknown));
                 } else {
                     plain.push(c);
                 }
             }
-            append(&mut parts, Value::Text(plain.into()));
+            append(&mut parts, &Value::Text(plain.into()));
             return Some(Value::Concat(parts.into()));
         }
         // LambdaMetafactory: the method behind the function.
@@ -492,11 +492,11 @@ impl Frame<'_, '_> {
 }
 
 /// Puts a value behind the parts of a text: a text's own parts in its place, so that texts do not nest.
-fn append(parts: &mut Vec<Value>, value: Value) {
-    let own = match &value {
+fn append(parts: &mut Vec<Value>, value: &Value) {
+    let own = match value {
         Value::Concat(own) => own,
         Value::List(_) => &[Value::Unknown][..],
-        _ => std::slice::from_ref(&value),
+        _ => std::slice::from_ref(value),
     };
     parts.extend(own.iter().cloned());
     if parts.len() > WIDEST {
