@@ -182,6 +182,18 @@ pub struct Check {
     /// Print the problems as JSON.
     #[arg(long, env = "SPARKBAKE_JSON")]
     pub json: bool,
+    /// Print the problems in a form that code hosts take.
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "json", env = "SPARKBAKE_OUTPUT_FORMAT")]
+    pub output_format: Option<OutputFormat>,
+}
+
+/// `--output-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Workflow commands of GitHub Actions.
+    Github,
+    /// SARIF 2.1.0.
+    Sarif,
 }
 
 /// `classpath`.
@@ -465,9 +477,12 @@ pub struct Diagnose {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// Name of a problem or of a rule, or `key=value` words.
+    /// Name of a problem, a rule or a setting of Spark's, or `key=value` words.
     #[arg(value_name = "NAME")]
     pub name: String,
+    /// The profile whose jars a setting is looked up in [default: sparkbake.toml, else spark-3.5].
+    #[arg(long, value_name = "PROFILE", env = "SPARKBAKE_PROFILE")]
+    pub profile: Option<String>,
     /// Print it as JSON.
     #[arg(long, env = "SPARKBAKE_JSON")]
     pub json: bool,

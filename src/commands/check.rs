@@ -1,5 +1,7 @@
 //! `check`: every static check of a profile and its lock, all problems at once. Nothing is written.
 
+use serde_json::{Value, json};
+
 use crate::app::Image;
 use crate::artifact::{Artifact, Coordinate};
 use crate::cli;
@@ -10,27 +12,35 @@ use crate::profile::{Located, Profile};
 use crate::project::{self, OwnFiles};
 use crate::{matrix, memory, plan};
 
-use super::{Request, Stop, World, app, gather, lock, named, say, settings, sizes};
+use super::{Request, Stop, Weighed, World, app, gather, lock, named, say, settings, sizes};
 
 pub(super) fn check(command: &cli::Check, world: &World) -> Result<(), Stop> {
     let mut failed = false;
     let mut reports = Vec::new();
     for typed in &command.profiles.profiles {
-        let request = Request::open(typed, command.deny.deny.as_ref(), world)?;
-        let problems = all(&request, world)?;
-        if command.json {
-            let weighed = request.weigh(problems, true);
-            failed |= weighed.iter().any(|(level, _)| *level == Level::Deny);
-            reports.push(serde_json::json!({
-                "profile": request.project.source.name,
-                "problems": problem::json(&weighed, &request.project.source),
-            }));
-        } else {
+        let deny = command.deny.deny.as_ref();
+        if !command.json && command.output_format.is_none() {
+            let request = Request::open(typed, deny, world)?;
+            let problems = all(&request, world)?;
             failed |= request.judge(problems, true, world).is_err();
+            continue;
         }
+        let report = match Request::read(typed, deny, world)? {
+            Ok(request) => (request.weigh(all(&request, world)?, true), request.project.source),
+            Err(weighed) => weighed,
+        };
+        failed |= report.0.iter().any(|(level, _)| *level == Level::Deny);
+        reports.push(report);
     }
-    if command.json {
-        say(&format!("{}\n", serde_json::Value::from(reports)));
+    let as_json =
+        |(weighed, source): &Weighed| json!({ "profile": source.name, "problems": problem::json(weighed, source) });
+    match command.output_format {
+        Some(cli::OutputFormat::Github) => {
+            say(&reports.iter().map(|(weighed, source)| problem::github(weighed, source)).collect::<String>());
+        }
+        Some(cli::OutputFormat::Sarif) => say(&format!("{:#}\n", problem::sarif(&reports))),
+        None if command.json => say(&format!("{}\n", reports.iter().map(as_json).collect::<Value>())),
+        None => {}
     }
     if failed { Err(Stop::Problems) } else { Ok(()) }
 }

@@ -5,11 +5,15 @@ use serde_json::json;
 use crate::cli;
 use crate::diagnose;
 use crate::problem;
+use crate::spark::known;
 
-use super::{Stop, World, matrix, say};
+use super::{Stop, World, matrix, say, settings, visible};
 
 pub(super) fn explain(command: &cli::Explain, world: &World) -> Result<(), Stop> {
     let name = &command.name;
+    if name.starts_with(SETTING) && !name.contains('=') {
+        return setting(command, world);
+    }
     if command.json {
         return as_json(name, world);
     }
@@ -29,6 +33,25 @@ pub(super) fn explain(command: &cli::Explain, world: &World) -> Result<(), Stop>
         }
         None => Err(unknown(name)),
     }
+}
+
+/// What every setting of Spark's begins with.
+const SETTING: &str = "spark.";
+
+/// A setting, by the jars that read it.
+fn setting(command: &cli::Explain, world: &World) -> Result<(), Stop> {
+    let name = &command.name;
+    let (whose, known) = settings::of(command.profile.as_deref(), world)?;
+    let text = known::explain(name, &known).ok_or_else(|| {
+        let hint = known.nearest(name).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        Stop::Usage(format!("no jar of {whose} knows the setting `{name}`{hint}"))
+    })?;
+    if command.json {
+        say(&format!("{:#}\n", known::explain_json(name, &known)));
+    } else {
+        say(&visible(&format!("{text}  by the jars of {whose}\n")));
+    }
+    Ok(())
 }
 
 fn as_json(name: &str, world: &World) -> Result<(), Stop> {

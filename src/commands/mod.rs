@@ -215,17 +215,24 @@ pub(super) struct Request {
     pub(super) deny: bool,
 }
 
+/// Problems with their weight, and the profile that they point into.
+type Weighed = (Vec<(Level, Problem)>, SourceFile);
+
 impl Request {
     fn open(typed: &str, deny: Option<&String>, world: &World) -> Result<Self, Stop> {
+        Self::read(typed, deny, world)?.map_err(|(problems, source)| {
+            show(&problems, &source, world);
+            Stop::Problems
+        })
+    }
+
+    /// The same, with the problems of a profile that is none as a value.
+    fn read(typed: &str, deny: Option<&String>, world: &World) -> Result<Result<Self, Weighed>, Error> {
         let project = Project::open(typed, &world.environment.cwd)?;
-        match profile::parse(&project.name, project.source.clone()) {
+        Ok(match profile::parse(&project.name, project.source.clone()) {
             Ok(profile) => Ok(Self { project, profile, deny: deny.is_some() }),
-            Err(problems) => {
-                let weighed: Vec<_> = problems.into_iter().map(|p| (p.code.level, p)).collect();
-                show(&weighed, &project.source, world);
-                Err(Stop::Problems)
-            }
-        }
+            Err(problems) => Err((problems.into_iter().map(|p| (p.code.level, p)).collect(), project.source)),
+        })
     }
 
     /// The value of a stage, or its problems shown together with those found before.

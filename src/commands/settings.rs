@@ -6,12 +6,12 @@ use crate::error::Error;
 use crate::outside::{Blobs, ReadAt, Slice};
 use crate::problem::Problem;
 use crate::profile::Profile;
-use crate::project::OwnFiles;
+use crate::project::{self, OwnFiles};
 use crate::pypi;
 use crate::spark::known::{self, Known, LOOK};
 
-use super::World;
 use super::gather::{key, sdist};
+use super::{Request, Stop, World};
 
 /// What the jars of the lock say of the profile's settings. Nothing is fetched for it.
 pub(super) fn problems(
@@ -29,6 +29,21 @@ pub(super) fn problems(
         return Ok(Vec::new());
     };
     Ok(known::check(&profile.spark_conf, &known))
+}
+
+/// What the jars of a profile know of a setting: those of the profile that was typed, of the one here, or of the
+/// built-in one of the oldest line that is kept up.
+pub(super) fn of(typed: Option<&str>, world: &World) -> Result<(String, Known), Stop> {
+    let here = "sparkbake.toml";
+    let default = || if project::exists(&world.environment.cwd.join(here)) { here } else { "spark-3.5" };
+    let request = Request::open(typed.unwrap_or_else(default), None, world)?;
+    let own = request.settle(request.project.own_files(&request.profile, &world.store), &[], world)?;
+    let name = request.project.source.name.clone();
+    let none = |reason: &str| Error::archive(&name, reason);
+    let lock = request.project.lock()?.ok_or_else(|| none("has no lock yet: `sparkbake lock` makes it"))?;
+    let known = known(&lock.artifacts, &lock.stack.java, &own, world)?;
+    let missing = "its jars, which know the settings, are not in the store: `sparkbake build` brings them";
+    Ok((format!("{name}, Spark {}", lock.stack.spark), known.ok_or_else(|| none(missing))?))
 }
 
 /// The settings that these jars and PySpark's modules know; none where they were never read and are not here.

@@ -7,9 +7,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub mod codes;
+mod formats;
 mod render;
 
 pub use codes::Code;
+pub use formats::{github, sarif};
 pub use render::{explain, json, render};
 
 /// How much a problem weighs before `[lints]` and `--deny` have spoken.

@@ -82,7 +82,7 @@ pub fn explain(name: &str) -> Option<String> {
 }
 
 /// A file's text with the offsets at which its lines start.
-struct Lines<'t> {
+pub(super) struct Lines<'t> {
     name: &'t str,
     /// The name as it is shown.
     shown: Cow<'t, str>,
@@ -91,7 +91,7 @@ struct Lines<'t> {
 }
 
 impl<'t> Lines<'t> {
-    fn new(source: &'t SourceFile) -> Self {
+    pub(super) fn new(source: &'t SourceFile) -> Self {
         let text = &source.text;
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { name: &source.name, shown: escape(&source.name), text: same_length(text), starts }
@@ -103,7 +103,7 @@ impl<'t> Lines<'t> {
     }
 
     /// Line and column from 1, the column in characters.
-    fn position(&self, offset: usize) -> (usize, usize) {
+    pub(super) fn position(&self, offset: usize) -> (usize, usize) {
         let line = self.line(offset);
         let before = self.starts.get(line).and_then(|start| self.text.get(*start..offset));
         (line + 1, before.map_or(0, |before| before.chars().count()) + 1)

@@ -7,10 +7,12 @@ mod answers;
 mod app;
 mod completions;
 mod diagnose;
+mod formats;
 mod interrupted;
 mod matrix;
 mod profiles;
 mod registries;
+mod run;
 mod world;
 
 use std::process::Output;

@@ -21,6 +21,7 @@ mod failing;
 mod jars;
 mod killed;
 mod matrix;
+mod memory;
 mod mishaps;
 mod network;
 mod pipelines;

@@ -86,13 +86,12 @@ fn unknown(key: &Located<String>, known: &Known) -> Option<Problem> {
     if known.knows(name) {
         return None;
     }
-    let all = known.entries.keys().chain(&known.texts).map(String::as_str).filter(|text| text.starts_with("spark."));
     let near = if known.is_below_text(name) {
         // Anything may stand here; the neighbour's name with a slip is worth a word.
         let parent = |key: &str| key.rsplit_once('.').map(|(parent, _)| parent.to_owned());
-        Some(nearest(name, all).filter(|near| parent(near) == parent(name))?)
+        Some(known.nearest(name).filter(|near| parent(near) == parent(name))?)
     } else {
-        nearest(name, all)
+        known.nearest(name)
     };
     let problem = problem(name, "Spark").note("Spark ignores a setting that it does not know");
     Some(match near {
@@ -114,12 +113,19 @@ pub(super) fn fits(key: &str, pattern: &str) -> bool {
 
 impl Known {
     /// Whether this very key is known.
-    fn knows(&self, name: &str) -> bool {
+    pub(super) fn knows(&self, name: &str) -> bool {
         self.entries.contains_key(name)
             || self.texts.contains(name)
             || self.patterns.iter().any(|pattern| fits(name, pattern))
             || self.is_of_a_resource(name)
             || self.is_of_a_transport(name)
+    }
+
+    /// The key of Spark's that a misspelt one may be.
+    #[must_use]
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        let all = self.entries.keys().chain(&self.texts).map(String::as_str);
+        nearest(name, all.filter(|text| text.starts_with("spark.")))
     }
 
     /// `spark.driver.resource.gpu.amount`: a component, `resource`, a name and a word (`ResourceUtils`).

@@ -6,6 +6,7 @@
 
 mod check;
 mod entries;
+mod explain;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -18,6 +19,7 @@ use crate::classpath::constants::{Look, Ranges};
 
 pub use check::check;
 pub use entries::read;
+pub use explain::{explain, explain_json};
 
 /// Number of the rules by which settings are read; a change of what is recorded raises it.
 pub const RULES: u32 = 1;

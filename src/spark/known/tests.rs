@@ -154,3 +154,53 @@ fn a_jar_that_repeats_itself() {
     let known = read(&[Seen { classes: vec![class], ..Seen::default() }]);
     assert_eq!(known.patterns.into_iter().collect::<Vec<_>>(), ["spark.a.b.c.*"]);
 }
+
+#[test]
+fn settings_in_words() {
+    let mut known = Known::default();
+    let choices = vec!["A".to_owned(), "B".to_owned()];
+    let ranges = vec![(Ranges(vec![(Some(1.0), None)]), "must be\n  positive.".to_owned())];
+    let since = Some("3.0.0".to_owned());
+    known.entries.insert(
+        "spark.x.wait".to_owned(),
+        Entry { ranges, since, default: Some("3s".to_owned()), ..entry(Kind::Time(1e3)) },
+    );
+    known.entries.insert("spark.x.mode".to_owned(), Entry { choices, folds_case: true, ..entry(Kind::Text) });
+    known.entries.insert("spark.executor.cores".to_owned(), Entry { is_list: true, ..entry(Kind::Bytes(1 << 20)) });
+    known.texts.insert("spark.x.read".to_owned());
+    let removed = Removed { version: "3.0.0".to_owned(), default: "false".to_owned(), comment: "Too slow.".to_owned() };
+    known.removed.insert("spark.x.old".to_owned(), removed);
+    let instead = Some("spark.x.new".to_owned());
+    known
+        .deprecated
+        .insert("spark.x.older".to_owned(), Deprecated { version: "1.4".to_owned(), instead, comment: String::new() });
+    let keys = ["spark.x.wait", "spark.x.mode", "spark.executor.cores", "spark.x.read", "spark.x.old", "spark.x.older"];
+    let told: String = keys.iter().map(|key| explain(key, &known).unwrap()).collect();
+    insta::assert_snapshot!(told, @"
+    spark.x.wait
+      takes: a time such as `30s`; a number alone counts seconds
+      Spark: must be positive.
+      default: `3s`
+      since: 3.0.0
+    spark.x.mode
+      takes: a text
+      one of: A, B, in any case
+      default: none, or computed
+    spark.executor.cores
+      takes: a size such as `64m`; a number alone counts MiB, several with commas
+      default: none, or computed
+      without effect in this image: there are no executors; tasks follow `target.aci.cpu`
+    spark.x.read
+      code reads it, and does not declare what it takes
+    spark.x.old
+      removed in 3.0.0: Too slow.
+      any value but `false` is refused
+    spark.x.older
+      deprecated since 1.4
+      write `spark.x.new`
+    ");
+    assert_eq!(explain("spark.x.none", &known), None);
+    assert_eq!(explain_json("spark.x.none", &known), serde_json::Value::Null);
+    let json = explain_json("spark.x.wait", &known);
+    assert_eq!((&json["declared"]["kind"], &json["declared"]["unit"]), (&"time".into(), &"seconds".into()));
+}
