@@ -45,6 +45,28 @@ read_limit() {
     esac
 }
 
+# cpu: thousandths of a CPU that the container may use, or empty for all. Version 2 has one directory for
+# all controllers, version 1 one for each.
+read_cpu() {
+    cpu= quota= period=
+    case "$limit_file" in
+        */memory.max)
+            file=${limit_file%memory.max}cpu.max
+            [ -r "$file" ] && read -r quota period <"$file"
+            ;;
+        "$cgroup"/memory/*)
+            dir=$cgroup/cpu${limit_file#"$cgroup/memory"}
+            dir=${dir%/*}
+            [ -r "$dir/cpu.cfs_quota_us" ] && read -r quota <"$dir/cpu.cfs_quota_us"
+            [ -r "$dir/cpu.cfs_period_us" ] && read -r period <"$dir/cpu.cfs_period_us"
+            ;;
+    esac
+    case "$quota,$period" in
+        *[!0-9,]* | ,* | *, | *,0) ;;
+        *) cpu=$((quota * 1000 / period)) ;;
+    esac
+}
+
 # killed: how many processes of this group the kernel has killed for memory.
 read_killed() {
     killed=0
@@ -67,6 +89,22 @@ check_limit() {
     else
         say "$PLAN_TEXT; the container has $shown MiB"
     fi
+}
+
+# Fewer CPUs make everything slower, and break nothing.
+check_cpu() {
+    if [ -n "$cpu" ] && [ "$cpu" -lt "$PLAN_CPU_MILLI" ]; then
+        say "the container has $((cpu / 1000)).$((cpu / 100 % 10)) vCPU, fewer than planned: give it cpu = $PLAN_CPU, or bake the image for its size"
+    fi
+}
+
+# PySpark takes an end of spark-submit with status 0 for going on, and waits for it for ever.
+check_arguments() {
+    case " ${PYSPARK_SUBMIT_ARGS:-} " in
+        *" --version "* | *" --help "* | *" -h "*)
+            refuse "PYSPARK_SUBMIT_ARGS asks spark-submit for its version or help, and PySpark would wait for ever: take the option out"
+            ;;
+    esac
 }
 
 # Java unpacks its native libraries into /tmp, whatever TMPDIR says.
@@ -222,7 +260,10 @@ fi
 . "$plan"
 find_group
 read_limit
+read_cpu
 check_limit
+check_cpu
+check_arguments
 check_user
 check_tmp
 check_dirs
@@ -263,4 +304,6 @@ if [ "$killed" -gt "$first" ] && [ "$code" != 0 ]; then
     say "the kernel killed a process for memory (out of memory in the container): $PLAN_HELP"
     exit 137
 fi
+# What Python ends with after an exception that nobody caught.
+[ "$code" != 1 ] || say "the application ended with exit code 1; \`sparkbake diagnose\` names the cause that a log such as this one shows"
 exit "$code"

@@ -217,9 +217,11 @@ fn plan_shell(memory: &MemoryPlan) -> String {
     format!(
         "# Read by the entrypoint; the same numbers are in sparkbake-plan.json.\n\
          PLAN_LIMIT_BYTES={}\nPLAN_LEAST_BYTES={least}\nPLAN_GB={gb}\n\
+         PLAN_CPU_MILLI={}\nPLAN_CPU={cpu}\n\
          PLAN_TEXT='planned for {cpu} vCPU and {gb} GB: heap {} MiB, {}, {} task(s) at a time, {} Python worker(s)'\n\
          PLAN_HELP='see the memory plan (sparkbake plan), then raise memory-gb, or driver-mib and worker-mib'\n",
         limit,
+        memory.cpu_milli,
         memory.heap_mib,
         memory.gc.name(),
         memory.cores,

@@ -86,6 +86,8 @@ fn the_files_of_an_image() {
     PLAN_LIMIT_BYTES=3999997952
     PLAN_LEAST_BYTES=3799719936
     PLAN_GB=4
+    PLAN_CPU_MILLI=2000
+    PLAN_CPU=2
     PLAN_TEXT='planned for 2 vCPU and 4 GB: heap 2566 MiB, G1, 2 task(s) at a time, 2 Python worker(s)'
     PLAN_HELP='see the memory plan (sparkbake plan), then raise memory-gb, or driver-mib and worker-mib'
     ----
