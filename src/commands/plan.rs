@@ -6,7 +6,7 @@ use crate::artifact::Coordinate;
 use crate::cli;
 use crate::lock::Lock;
 use crate::memory::{self, MemoryPlan};
-use crate::plan::{self, Plan};
+use crate::plan;
 use crate::project;
 use crate::spark::Settings;
 use crate::tree::{Entry, Kind};
@@ -36,10 +36,9 @@ pub(super) fn plan(command: &cli::Plan, world: &World) -> Result<(), Stop> {
             let gathered = request.settle(gather::of_lock(&request, &lock, &own, world), &[], world)?;
             let (mut layers, outline) = plan::locked(&gathered.contents)?;
             layers.extend(plan::compose(&outline, own_parts)?.0);
-            let whole = Plan { layers, runtime: plan::runtime(&lock, profile, &settings) };
-            let text = serde_json::to_string_pretty(&whole)
-                .map_err(|error| crate::error::Error::archive("the plan", error))?;
-            say(&format!("{text}\n"));
+            let runtime = plan::runtime(&lock, profile, &settings);
+            let whole = serde_json::json!({ "layers": layers, "runtime": runtime, "memory": memory });
+            say(&format!("{whole:#}\n"));
         } else {
             say(&text(&request, &lock, &memory, &settings, &own_parts));
         }

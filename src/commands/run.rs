@@ -174,8 +174,11 @@ fn in_runtime(
     bundle.configure(&process(&config, &command.command)?, limits)?;
     say_start(runtime.name(), limits, world);
     let (ended, peaks) = watched(bundle.run(), command.json, &|| Some(bundle.exec(SAMPLER)))?;
-    let code = if bundle.was_made() { ended.code } else { i32::from(FAILED) };
-    Ok((Ended { code, ..ended }, peaks))
+    if bundle.was_made() {
+        return Ok((ended, peaks));
+    }
+    world.ui.note(bundle.needs());
+    Ok((Ended { code: i32::from(FAILED), ..ended }, peaks))
 }
 
 fn say_start(engine: &str, limits: Limits, world: &World) {

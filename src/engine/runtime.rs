@@ -85,7 +85,7 @@ impl Bundle<'_> {
         let mut config = config(process, limits);
         let own = rustix::process::geteuid();
         if !own.is_root() {
-            rootless(&mut config, process.user, (own.as_raw(), rustix::process::getegid().as_raw()));
+            rootless(&mut config, own.as_raw(), rustix::process::getegid().as_raw());
         }
         let path = self.directory.path().join("config.json");
         let mut file = fs::File::create_new(&path).map_err(Error::write(&path))?;
@@ -110,6 +110,17 @@ impl Bundle<'_> {
     #[must_use]
     pub fn was_made(&self) -> bool {
         self.pid_file().exists()
+    }
+
+    /// What the runtime needs and may not have, where it did not make the container.
+    #[must_use]
+    pub fn needs(&self) -> &'static str {
+        if rustix::process::geteuid().is_root() {
+            "crun before 1.9 refuses control groups of both versions at once; runc takes them"
+        } else {
+            "without root a limit needs control groups of version 2 that are delegated to you, and user namespaces; \
+             docker and podman have a service or a login session for it"
+        }
     }
 
     fn pid_file(&self) -> PathBuf {
@@ -235,12 +246,13 @@ fn config(process: &Process, limits: Limits) -> Value {
     })
 }
 
-/// Without privileges: one user of the container's is the caller, and there is no other. The kernel's `/sys` is bound,
-/// because a user namespace has none of its own without a network of its own.
-fn rootless(config: &mut Value, (user, group): (u32, u32), (own_user, own_group): (u32, u32)) {
-    let map = |inside: u32, outside: u32| json!([{ "containerID": inside, "hostID": outside, "size": 1 }]);
-    config["linux"]["uidMappings"] = map(user, own_user);
-    config["linux"]["gidMappings"] = map(group, own_group);
+/// Without privileges there is one user, who is root to the container and the caller to the machine (runc wants root to
+/// be mapped). The kernel's `/sys` is bound, because a user namespace has none of its own without a network of its own.
+fn rootless(config: &mut Value, own_user: u32, own_group: u32) {
+    let map = |outside: u32| json!([{ "containerID": 0, "hostID": outside, "size": 1 }]);
+    config["linux"]["uidMappings"] = map(own_user);
+    config["linux"]["gidMappings"] = map(own_group);
+    config["process"]["user"] = json!({ "uid": 0, "gid": 0 });
     if let Some(namespaces) = config["linux"]["namespaces"].as_array_mut() {
         namespaces.push(json!({ "type": "user" }));
     }

@@ -30,7 +30,7 @@ pub const LEAST_HEAP_MIB: u64 = 512;
 /// The JVM takes Serial below this limit, whatever the CPUs (HotSpot, `is_server_class_machine`).
 const SERVER_MIB: u64 = 1792;
 
-const MEASURED: &str = "measured: Spark 3.5.9 and 4.3.0 on Java 17, native memory tracking and RSS";
+const MEASURED: &str = "measured: Spark 3.5.9, 4.1.4 and 4.3.0 on Java 17, native memory tracking and RSS";
 const GROUPS: &str = "Azure Container Instances, \"Container groups\": resources used by the infrastructure";
 const REQUEST: &str = "the profile";
 const SPARK_NEEDS: &str =
@@ -123,6 +123,8 @@ pub struct MemoryPlan {
     pub workers: u32,
     /// `-XX:MaxDirectMemorySize`, in MiB.
     pub direct_mib: u64,
+    /// The largest batch of Arrow's that the direct memory is made for, in MiB.
+    pub arrow_batch_mib: u64,
     /// `-XX:ReservedCodeCacheSize`, in MiB.
     pub code_cache_mib: u64,
     /// `spark.driver.maxResultSize`, in MiB: two fifths of the heap (Spark's own default is a whole GiB).
@@ -164,8 +166,15 @@ struct Frame {
     workers: u32,
 }
 
-/// `-XX:MaxDirectMemorySize`, and the term for it.
-const DIRECT_MIB: u64 = 64;
+/// `-XX:MaxDirectMemorySize`, and the term for it: Netty's share, and Arrow's of each task. A task that sends batches to
+/// Python and takes them back holds about four times a batch (measured: 150 columns of longs).
+const NETTY_MIB: u64 = 32;
+const ARROW_MIB: u64 = 32;
+
+const fn direct_mib(cores: u32) -> u64 {
+    NETTY_MIB + ARROW_MIB * cores as u64
+}
+
 /// `-XX:ReservedCodeCacheSize`, and the term for it.
 const CODE_CACHE_MIB: u64 = 64;
 
@@ -189,7 +198,7 @@ impl Frame {
             source: GROUPS,
         }];
         terms.extend(python(profile, stack, workers));
-        terms.extend(jvm(stack));
+        terms.extend(jvm(stack, cores));
         Self { limit_bytes, terms, gc, cores, workers }
     }
 
@@ -239,7 +248,8 @@ impl Frame {
             gc: self.gc,
             cores: self.cores,
             workers: self.workers,
-            direct_mib: DIRECT_MIB,
+            direct_mib: direct_mib(self.cores),
+            arrow_batch_mib: ARROW_MIB / 4,
             code_cache_mib: CODE_CACHE_MIB,
             max_result_mib: heap_mib * 2 / 5,
             shuffle_partitions: self.cores.saturating_mul(4),
@@ -265,15 +275,17 @@ pub(crate) fn is_spark_3(stack: &Stack) -> bool {
     stack.spark.starts_with("3.")
 }
 
-/// What a Python process takes once pandas and pyarrow are imported, in MiB.
-pub(crate) const PYTHON_MIB: u64 = 140;
-/// What `pyspark.daemon` takes, in MiB.
-const DAEMON_MIB: u64 = 48;
+/// What the application's Python takes once pandas and pyarrow are imported, in MiB; 112 to 122 seen.
+pub(crate) const DRIVER_MIB: u64 = 128;
+/// What a worker takes then; 130 to 142 seen.
+pub(crate) const WORKER_MIB: u64 = 140;
+/// What `pyspark.daemon` takes; 35 to 38 seen of each.
+const DAEMON_MIB: u64 = 40;
 
 fn python(profile: &Profile, stack: &Stack, workers: u32) -> Vec<Term> {
     let asked = |value: &Option<Located<u32>>| value.as_ref().map_or(0, |value| u64::from(value.value));
     let term = |name, mib, rule: String, source| Term { name, part: Part::Python, mib, rule, source };
-    let mut terms = vec![term("python driver", PYTHON_MIB, "interpreter with pandas and pyarrow".to_owned(), MEASURED)];
+    let mut terms = vec![term("python driver", DRIVER_MIB, "interpreter with pandas and pyarrow".to_owned(), MEASURED)];
     let driver = asked(&profile.memory.driver_mib);
     if driver > 0 {
         terms.push(term("application", driver, "driver-mib".to_owned(), REQUEST));
@@ -282,25 +294,31 @@ fn python(profile: &Profile, stack: &Stack, workers: u32) -> Vec<Term> {
         // Plain and pandas UDFs get a daemon each in Spark 3, one for both in Spark 4 (measured).
         let daemons = if is_spark_3(stack) { 2 } else { 1 };
         terms.push(term("python daemons", DAEMON_MIB * daemons, format!("{daemons} x {DAEMON_MIB}"), MEASURED));
-        let each = PYTHON_MIB + asked(&profile.memory.worker_mib);
+        let each = WORKER_MIB + asked(&profile.memory.worker_mib);
         let rule = match asked(&profile.memory.worker_mib) {
-            0 => format!("{workers} x {PYTHON_MIB}"),
-            extra => format!("{workers} x ({PYTHON_MIB} + worker-mib {extra})"),
+            0 => format!("{workers} x {WORKER_MIB}"),
+            extra => format!("{workers} x ({WORKER_MIB} + worker-mib {extra})"),
         };
         terms.push(term("python workers", each.saturating_mul(u64::from(workers)), rule, MEASURED));
     }
     terms
 }
 
-fn jvm(stack: &Stack) -> Vec<Term> {
-    let (metaspace, loaded) = if is_spark_3(stack) { (160, "130 seen") } else { (192, "160 seen") };
+fn jvm(stack: &Stack, cores: u32) -> Vec<Term> {
+    let (metaspace, loaded, symbols) =
+        if is_spark_3(stack) { (144, "130 after a small job", 64) } else { (176, "165 after Spark ML", 72) };
     [
-        ("metaspace", metaspace, format!("classes: {loaded} after a small job"), MEASURED),
-        ("code cache", CODE_CACHE_MIB, "-XX:ReservedCodeCacheSize; 27 seen".to_owned(), MEASURED),
-        ("direct memory", DIRECT_MIB, "-XX:MaxDirectMemorySize, shared by Netty".to_owned(), "java(1)"),
-        ("thread stacks", 24, "120 threads, about 0.1 touched of each; 12 seen".to_owned(), MEASURED),
-        ("symbols, arenas", 80, "with the shared class archive; 65 seen".to_owned(), MEASURED),
-        ("spare", 32, "allocator's slack".to_owned(), "the plan's own margin"),
+        ("metaspace", metaspace, format!("classes: {loaded}"), MEASURED),
+        ("code cache", CODE_CACHE_MIB, "-XX:ReservedCodeCacheSize; 31 seen".to_owned(), MEASURED),
+        (
+            "direct memory",
+            direct_mib(cores),
+            format!("MaxDirectMemorySize: Netty {NETTY_MIB}, Arrow {ARROW_MIB} a task"),
+            MEASURED,
+        ),
+        ("thread stacks", 12, "120 threads, about 0.1 touched of each".to_owned(), MEASURED),
+        ("symbols, arenas", symbols, "with the shared class archive; 62 seen".to_owned(), MEASURED),
+        ("spare", 8, "allocator's slack".to_owned(), "the plan's own margin"),
     ]
     .map(|(name, mib, rule, source)| Term { name, part: Part::Jvm, mib, rule, source })
     .into()

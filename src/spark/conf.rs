@@ -55,10 +55,17 @@ fn overridden(rule: &RuleSetting, value: &Located<String>) -> Problem {
         .help("leave it out")
 }
 
+/// Rows of a batch of Arrow's, of which Spark's default has 10,000: no slower (measured), and batches of wide rows fit
+/// into the plan's direct memory.
+const ROWS: u32 = 4000;
+/// `spark.rpc.message.maxSize` where nothing is set, and at most, in MiB (RpcUtils).
+const MESSAGE_MIB: std::ops::RangeInclusive<u64> = 128..=2047;
+
 /// What follows from the plan.
 fn planned(stack: &Stack, memory: &MemoryPlan) -> Vec<Setting> {
     let setting = |key: &str, value: String, why: &str| Setting { key: key.to_owned(), value, why: why.to_owned() };
-    vec![
+    let message = memory.max_result_mib.clamp(*MESSAGE_MIB.start(), *MESSAGE_MIB.end());
+    let mut settings = vec![
         setting(
             "spark.master",
             format!("local[{}]", memory.cores),
@@ -71,9 +78,20 @@ fn planned(stack: &Stack, memory: &MemoryPlan) -> Vec<Setting> {
             "two fifths of the heap; Spark's default is 1g whatever the heap",
         ),
         setting(
+            "spark.task.maxDirectResultSize",
+            format!("{}m", memory.max_result_mib.min(*MESSAGE_MIB.end())),
+            "a task's result is handed over in the heap; above 1 MiB it would go through Netty's direct memory",
+        ),
+        setting("spark.rpc.message.maxSize", message.to_string(), "the same, which it bounds"),
+        setting(
             JAVA_OPTIONS,
             java_options(stack, memory),
             "the JVM's terms of the memory plan; extraJavaOptions is added to these",
+        ),
+        setting(
+            "spark.sql.execution.arrow.maxRecordsPerBatch",
+            ROWS.to_string(),
+            "batches lie in direct memory, about four times; 10,000 wide rows would not fit",
         ),
         setting(
             "spark.sql.shuffle.partitions",
@@ -86,7 +104,15 @@ fn planned(stack: &Stack, memory: &MemoryPlan) -> Vec<Setting> {
             "the default is the working directory, which need not be writable",
         ),
         setting("spark.ui.showConsoleProgress", "false".to_owned(), "a log is no terminal"),
-    ]
+    ];
+    if !is_spark_3(stack) {
+        settings.push(setting(
+            "spark.sql.execution.arrow.maxBytesPerBatch",
+            format!("{}m", memory.arrow_batch_mib),
+            "the same, whatever the rows; Spark 3 has no such bound",
+        ));
+    }
+    settings
 }
 
 fn java_options(stack: &Stack, memory: &MemoryPlan) -> String {

@@ -198,13 +198,13 @@ fn rows(planned: &Planned, peaks: &Peaks) -> Vec<Row> {
 
 fn calibration(peaks: &Peaks) -> Calibration {
     // In steps of 10 MiB: a measurement is not more exact, and a profile should not change with each run.
-    let beyond = |peak: u64| (peak.saturating_sub(memory::PYTHON_MIB) * (100 + MARGIN) / 100).div_ceil(10) * 10;
+    let beyond = |peak: u64, own: u64| (peak.saturating_sub(own) * (100 + MARGIN) / 100).div_ceil(10) * 10;
     let driver_peak_mib = peaks.mib(Measured::Driver);
     let worker_peak_mib = peaks.worker.div_ceil(super::KIB);
     Calibration {
-        driver_mib: beyond(driver_peak_mib),
+        driver_mib: beyond(driver_peak_mib, memory::DRIVER_MIB),
         driver_peak_mib,
-        worker_mib: (peaks.workers > 0).then(|| beyond(worker_peak_mib)),
+        worker_mib: (peaks.workers > 0).then(|| beyond(worker_peak_mib, memory::WORKER_MIB)),
         worker_peak_mib,
     }
 }

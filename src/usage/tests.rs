@@ -122,7 +122,7 @@ fn peaks_stand_beside_the_plan() {
     it fits: 677 of 1430 MiB at once, 753 never used
     ");
     let calibration = report.calibration.unwrap();
-    assert_eq!((calibration.driver_mib, calibration.driver_peak_mib), (70, 196));
+    assert_eq!((calibration.driver_mib, calibration.driver_peak_mib), (80, 196));
     assert_eq!((calibration.worker_mib, calibration.worker_peak_mib), (Some(40), 176));
 }
 

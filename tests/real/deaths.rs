@@ -94,6 +94,7 @@ fn a_fat_jar_is_the_one_to_blame() {
     does-not-link: sparkling_water_assembly.jar does not fit kubernetes-client-api-6.7.2.jar, which lacks 1 class and has 1 member in another shape or not at all
     does-not-link: sparkling_water_assembly.jar does not fit Java 17, which has 13 members in another shape or not at all
     order-decides: sparkling_water_assembly.jar has 2855 classes that 15 other jars have in another shape
+    service-broken: sparkling_water_assembly.jar names 1 provider of water.rapids.ast.AstRoot that Java refuses
     ");
 }
 

@@ -308,9 +308,11 @@ fn p11_p12_whatever_one_request_meets_the_next_run_finishes() {
             // Whose password is refused does not say it again; and where nobody answers the first question,
             // whether http is spoken, nothing is sent in the clear.
             let unknown = matches!(fault, Fault::Says(_, text) if text.starts_with("401"));
+            // distribution 2.8 keeps a part whose answer is lost, and then refuses the session.
+            let is_lost = matches!(fault, Fault::Lost(_) | Fault::Half(_)) && scene.registry.kind == Kind::Docker;
             let may_fail = unknown || matches!(fault, Fault::Lost(0) | Fault::Half(0));
             assert!(ran.status.success() || may_fail, "{row}");
-            scene.finishes(&repository, ran.status.success(), if may_fail { whole } else { 0 }, whole, &row);
+            scene.finishes(&repository, ran.status.success(), if may_fail || is_lost { whole } else { 0 }, whole, &row);
         }
     }
 }
