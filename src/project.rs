@@ -49,6 +49,12 @@ pub struct Project {
     pub lock_path: Option<PathBuf>,
 }
 
+/// Whether a built-in profile has this name.
+#[must_use]
+pub fn is_built_in(name: &str) -> bool {
+    BUILT_IN.iter().any(|(known, ..)| *known == name)
+}
+
 impl Project {
     /// Opens what was typed: a name without `/` and `.toml` is a built-in profile.
     ///

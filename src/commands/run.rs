@@ -65,7 +65,8 @@ pub(super) fn run(command: &cli::Run, world: &World) -> Result<u8, Stop> {
 /// Whether a profile is meant: a path ends in `.toml`, a built-in one has a name alone.
 fn is_profile(what: &str, world: &World) -> bool {
     let is_path = std::path::Path::new(what).extension().is_some_and(|extension| extension == "toml");
-    is_path || !what.contains(['/', ':']) && !project::exists(&world.environment.cwd.join(what))
+    let is_name = !what.contains(['/', ':']) && !project::exists(&world.environment.cwd.join(what));
+    is_path || is_name || project::is_built_in(what)
 }
 
 const fn kind(engine: cli::Engine) -> Kind {

@@ -162,7 +162,9 @@ impl Report {
         match &self.verdict {
             Verdict::Fits => format!("it fits: {room}"),
             Verdict::Exceeded { parts } => {
-                format!("it held, and {} took more than planned: {room}", parts.join(" and "))
+                let python = parts.contains(&name(Part::Python));
+                let way = if python { "; `--calibrate` writes what the application holds to the profile" } else { "" };
+                format!("it held, and {} took more than planned: {room}{way}", parts.join(" and "))
             }
             Verdict::Killed => format!("the container ended with {KILLED}: killed, most likely for memory; {room}"),
             Verdict::Unmeasured => "nothing was measured: the container ended too soon, or has no shell".to_owned(),

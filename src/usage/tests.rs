@@ -140,9 +140,14 @@ fn a_verdict_for_every_end() {
     assert_eq!(verdict(&peaks, 137), Verdict::Killed);
     peaks.parts.insert(Measured::Jvm, 321 * 1024);
     assert_eq!(verdict(&peaks, 0), Verdict::Exceeded { parts: vec!["JVM beside it"] });
+    let said = |peaks: &Peaks| Report::new(&planned(), peaks, 1_500_000_000, 0).text();
+    assert!(!said(&peaks).contains("--calibrate"), "nothing of the application's");
     // A part of Python may take what another leaves.
     peaks.parts.extend([(Measured::Jvm, 1), (Measured::Driver, 300 * 1024)]);
     assert_eq!(verdict(&peaks, 0), Verdict::Fits);
+    peaks.parts.insert(Measured::Driver, 600 * 1024);
+    assert!(said(&peaks).contains("Python took more than planned"), "{}", said(&peaks));
+    assert!(said(&peaks).contains("--calibrate"));
 }
 
 /// The report asks for terms by name, and the plan could call them otherwise.
