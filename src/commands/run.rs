@@ -164,7 +164,7 @@ fn in_runtime(
 ) -> Result<(Ended, Peaks), Stop> {
     let config: ImageConfiguration = serde_json::from_slice(&subject.image.config.bytes)
         .map_err(|error| Error::archive(subject.image.config.digest.to_string(), error))?;
-    let bundle = runtime.bundle(world.store.root())?;
+    let mut bundle = runtime.bundle(world.store.root())?;
     let work = world.ui.work("Unpacking", subject.image.layers.len() as u64);
     for layer in &subject.image.layers {
         work.doing(&layer.name);

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::process::{Resource, getrlimit};
+
 use crate::environment::Environment;
 use crate::error::Error;
 
@@ -32,6 +34,17 @@ pub fn load(
     })?;
     client.load(write)?;
     Ok(client.name)
+}
+
+/// What a container is given where the caller has no less: the kernel's own bounds of open files (`fs.nr_open`) and, by
+/// default, of processes (`kernel.pid_max`).
+const FILES: u64 = 1 << 20;
+const PROCESSES: u64 = 1 << 15;
+
+/// A limit for the container that the caller may give.
+fn capped(name: &str, resource: Resource, most: u64) -> String {
+    let most = getrlimit(resource).maximum.map_or(most, |own| own.min(most));
+    format!("--ulimit={name}={most}:{most}")
 }
 
 impl Client {
@@ -91,6 +104,10 @@ impl Client {
             number("cpu-quota", limits.quota()),
             number("shm-size", Limits::SHM),
         ]);
+        if self.name == Kind::Podman.name() {
+            // Its own defaults may be above what its caller may give; docker's service has limits of its own.
+            run.args([capped("nofile", Resource::Nofile, FILES), capped("nproc", Resource::Nproc, PROCESSES)]);
+        }
         run.arg(image).args(command);
         run
     }

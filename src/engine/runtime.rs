@@ -41,6 +41,8 @@ pub struct Bundle<'a> {
     runtime: &'a Runtime,
     directory: TempDir,
     id: String,
+    /// Who runs in it.
+    user: (u32, u32),
 }
 
 impl Runtime {
@@ -64,7 +66,7 @@ impl Runtime {
         fs::create_dir(&root).map_err(Error::write(&root))?;
         let random = directory.path().file_name().map(|name| name.to_string_lossy().trim_start_matches('.').to_owned());
         let id = format!("sparkbake-{}", random.unwrap_or_default());
-        Ok(Bundle { runtime: self, directory, id })
+        Ok(Bundle { runtime: self, directory, id, user: (0, 0) })
     }
 }
 
@@ -81,10 +83,12 @@ impl Bundle<'_> {
     ///
     /// # Errors
     /// [`Error::Write`] where the disk refuses.
-    pub fn configure(&self, process: &Process, limits: Limits) -> Result<(), Error> {
+    pub fn configure(&mut self, process: &Process, limits: Limits) -> Result<(), Error> {
         let mut config = config(process, limits);
         let own = rustix::process::geteuid();
-        if !own.is_root() {
+        if own.is_root() {
+            self.user = process.user;
+        } else {
             rootless(&mut config, own.as_raw(), rustix::process::getegid().as_raw());
         }
         let path = self.directory.path().join("config.json");
@@ -131,7 +135,8 @@ impl Bundle<'_> {
     #[must_use]
     pub fn exec(&self, text: &str) -> Command {
         let mut exec = self.command("exec");
-        exec.args([&self.id, "sh", "-c", text]);
+        // crun would run it as root, who may not look at other users' memory in there.
+        exec.args(["--user", &format!("{}:{}", self.user.0, self.user.1), &self.id, "sh", "-c", text]);
         exec
     }
 }

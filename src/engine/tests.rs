@@ -96,7 +96,7 @@ fn a_layer_cannot_lead_out_of_the_image() {
 #[test]
 fn the_config_has_the_limits_and_the_process() {
     let (runtime, parent) = (runtime(), tempfile::tempdir().unwrap());
-    let bundle = runtime.bundle(parent.path()).unwrap();
+    let mut bundle = runtime.bundle(parent.path()).unwrap();
     bundle.configure(&process(), Limits { memory: 1_500_000_000, cpu_milli: 1500 }).unwrap();
     let path = parent.path().read_dir().unwrap().next().unwrap().unwrap().path().join("config.json");
     let config: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();

@@ -89,6 +89,16 @@ fn a_failing_job_gives_its_code_and_its_cause() {
     assert_eq!(told.status.code(), Some(125), "{}", said(&told));
 }
 
+/// The same command in a mount namespace without the unified control groups, which crun 1.8 refuses beside others.
+fn without_unified(own: &Command) -> Command {
+    let hide = "if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi; exec \"$0\" \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", hide]).arg(own.get_program()).args(own.get_args());
+    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(own.get_current_dir().unwrap());
+    command
+}
+
 /// Without an engine: the runtime itself, and what it was given is gone afterwards.
 #[test]
 fn a_layout_is_run_by_a_runtime() {
@@ -107,8 +117,38 @@ fn a_layout_is_run_by_a_runtime() {
     assert_eq!(left.count(), 0);
     let told = ran("", &cwd, &[&layout, "--engine", "runc"], "import sys; sys.exit(9)");
     assert_eq!(told.status.code(), Some(9), "{}", said(&told));
+    if on_path("crun") {
+        let own =
+            command_in(cache(), &cwd, &["run", &layout, "--engine", "crun", "--json", "--", "python3", "-c", &job]);
+        let told = without_unified(&own).output().unwrap();
+        assert!(told.status.success(), "{}", said(&told));
+        is_measured(&measured(&told));
+    }
     let none = command_in(cache(), &cwd, &["run", &layout, "--engine", "runc", "--", "/no/such"]).output().unwrap();
     assert_eq!(none.status.code(), Some(127), "the entrypoint's word: {}", said(&none));
+}
+
+/// The other engine that has images of its own. Its default runtime refuses control groups of both versions at once.
+#[test]
+fn podman_runs_it_too() {
+    if !on_path("podman") || !have("root", rustix::process::geteuid().is_root()) {
+        return;
+    }
+    let cwd = fresh("run-podman");
+    let at = cwd.display();
+    let engine = "[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n[containers]\nnetns = \"host\"\n";
+    let storage = format!("[storage]\ndriver = \"overlay\"\nrunroot = \"{at}/run\"\ngraphroot = \"{at}/graph\"\n");
+    fs::write(cwd.join("containers.conf"), engine).unwrap();
+    fs::write(cwd.join("storage.conf"), storage).unwrap();
+    let own = [("CONTAINERS_CONF", "containers.conf"), ("CONTAINERS_STORAGE_CONF", "storage.conf")];
+    let own = own.map(|(name, file)| (name, cwd.join(file)));
+    let job = format!("{MINIMAL_JOB}\nimport time; time.sleep(2)");
+    let words = ["run", "minimal", "--engine", "podman", "--json", "--", "python3", "-c", &job];
+    let told = command_in(cache(), &cwd, &words).envs(own.clone()).output().unwrap();
+    let reset = Command::new("podman").args(["system", "reset", "--force"]).envs(own).output().unwrap();
+    assert!(reset.status.success(), "{}", said(&reset));
+    assert!(told.status.success(), "{}", said(&told));
+    is_measured(&measured(&told));
 }
 
 /// Without privileges it runs where the kernel lets it; else it says what is missing, and leaves nothing.
