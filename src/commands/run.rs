@@ -41,10 +41,6 @@ pub(super) fn run(command: &cli::Run, world: &World) -> Result<u8, Stop> {
     }
     let engine = engine::find(&world.environment, command.engine.map(kind))?;
     let subject = if is_image { of_image(command, world)? } else { of_profile(command, world)? };
-    if command.calibrate && subject.request.as_ref().is_some_and(|request| request.project.lock_path.is_none()) {
-        let way = "`sparkbake init` writes a profile of your own";
-        return Err(Stop::Usage(format!("--calibrate writes to a profile, and this one is built in; {way}")));
-    }
     let limits = limits(command, &subject, world)?;
     let (ended, peaks) = match &engine {
         Engine::Client(client) => in_client(client, &subject, limits, command, world)?,
@@ -80,6 +76,10 @@ const fn kind(engine: cli::Engine) -> Kind {
 
 fn of_profile(command: &cli::Run, world: &World) -> Result<Subject, Stop> {
     let request = Request::open(&command.what, None, world)?;
+    if command.calibrate && request.project.lock_path.is_none() {
+        let way = "`sparkbake init` writes a profile of your own";
+        return Err(Stop::Usage(format!("--calibrate writes to a profile, and this one is built in; {way}")));
+    }
     let ready = Ready::make(&request, false, None, world)?;
     let sizes = sizes(&command.size, &request.profile)?;
     let [(_, size)] = sizes.as_slice() else {
