@@ -5,13 +5,10 @@ use crate::error::Error;
 use crate::profile;
 use crate::project;
 
-use super::sizes::milli;
+use super::sizes::number;
 use super::{Stop, World};
 
 pub(super) fn init(command: &cli::Init, world: &World) -> Result<(), Stop> {
-    let number = |text: &str, flag: &str| {
-        milli(text).ok_or_else(|| Stop::Usage(format!("--{flag} is `{text}`; it must be a number such as 2 or 3.5")))
-    };
     let request = profile::Init {
         spark: command.spark.clone(),
         cpu_milli: number(&command.cpu, "cpu")?,

@@ -6,7 +6,7 @@ use crate::artifact::Coordinate;
 use crate::cli;
 use crate::lock::Lock;
 use crate::memory::{self, MemoryPlan};
-use crate::plan;
+use crate::plan::{self, Plan};
 use crate::project;
 use crate::spark::Settings;
 use crate::tree::{Entry, Kind};
@@ -36,8 +36,9 @@ pub(super) fn plan(command: &cli::Plan, world: &World) -> Result<(), Stop> {
             let gathered = request.settle(gather::of_lock(&request, &lock, &own, world), &[], world)?;
             let (mut layers, outline) = plan::locked(&gathered.contents)?;
             layers.extend(plan::compose(&outline, own_parts)?.0);
-            let runtime = plan::runtime(&lock, profile, &settings);
-            let whole = serde_json::json!({ "layers": layers, "runtime": runtime, "memory": memory });
+            let whole = Plan { layers, runtime: plan::runtime(&lock, profile, &settings) };
+            let mut whole = serde_json::json!(whole);
+            whole["memory"] = serde_json::json!(memory);
             say(&format!("{whole:#}\n"));
         } else {
             say(&text(&request, &lock, &memory, &settings, &own_parts));

@@ -17,7 +17,7 @@ use crate::usage::{Calibration, Peaks, Planned, Reader, Report, SAMPLER};
 
 use super::build::Ready;
 use super::seen::{Seen, tar};
-use super::sizes::{milli, sizes};
+use super::sizes::{sizes, typed};
 use super::{Request, Stop, World, say, visible};
 
 /// Exit code where sparkbake or the engine failed, and not the job (as `docker run` has it).
@@ -106,21 +106,14 @@ fn of_image(command: &cli::Run, world: &World) -> Result<Subject, Stop> {
 
 /// The size that was typed, or the baked one.
 fn limits(command: &cli::Run, subject: &Subject, world: &World) -> Result<Limits, Stop> {
-    let cli::SizeChoice { cpu, memory, size } = &command.size;
-    if !size.is_empty() && subject.request.is_none() {
+    if !command.size.size.is_empty() && subject.request.is_none() {
         return Err(Stop::Usage("--size is a name of a profile's; an image takes --cpu and --memory".to_owned()));
     }
-    let typed = |text: &Option<String>, flag: &str| match text {
-        None => Ok(None),
-        Some(text) => match milli(text) {
-            Some(value) => Ok(Some(value)),
-            None => Err(Stop::Usage(format!("--{flag} is `{text}`; it must be a number such as 2 or 3.5"))),
-        },
-    };
+    let (cpu, memory) = typed(&command.size)?;
     let planned = subject.planned.as_ref();
     let none = || Stop::Usage("the image has no plan of sparkbake's: give --cpu and --memory".to_owned());
-    let cpu_milli = typed(cpu, "cpu")?.or(planned.map(|plan| plan.cpu_milli)).ok_or_else(none)?;
-    let memory = typed(memory, "memory")?.map(|milli_gb| u64::from(milli_gb) * memory::MILLI_GB);
+    let cpu_milli = cpu.or(planned.map(|plan| plan.cpu_milli)).ok_or_else(none)?;
+    let memory = memory.map(|milli_gb| u64::from(milli_gb) * memory::MILLI_GB);
     let memory = memory.or(planned.map(|plan| plan.limit_bytes)).ok_or_else(none)?;
     let cores = u32::try_from(world.environment.cores).unwrap_or(u32::MAX).saturating_mul(1000);
     if cpu_milli > cores {

@@ -16,14 +16,11 @@ use super::Stop;
 pub(super) fn sizes(choice: &SizeChoice, profile: &Profile) -> Result<Vec<(String, Size)>, Stop> {
     let own = &profile.target.size;
     if choice.cpu.is_some() || choice.memory.is_some() {
-        let number = |text: &Option<String>, own: &Located<u32>, flag: &str| match text {
-            None => Ok(own.clone()),
-            Some(text) => milli(text)
-                .map(|value| Located { value, at: At::default() })
-                .ok_or_else(|| Stop::Usage(format!("--{flag} is `{text}`; it must be a number such as 2 or 3.5"))),
+        let number = |typed: Option<u32>, own: &Located<u32>| {
+            typed.map_or_else(|| own.clone(), |value| Located { value, at: At::default() })
         };
-        let cpu_milli = number(&choice.cpu, &own.cpu_milli, "cpu")?;
-        let memory_milli_gb = number(&choice.memory, &own.memory_milli_gb, "memory")?;
+        let (cpu, memory) = typed(choice)?;
+        let (cpu_milli, memory_milli_gb) = (number(cpu, &own.cpu_milli), number(memory, &own.memory_milli_gb));
         return Ok(vec![(String::new(), Size { cpu_milli, memory_milli_gb, sku: own.sku })]);
     }
     if choice.size.is_empty() {
@@ -42,8 +39,19 @@ pub(super) fn sizes(choice: &SizeChoice, profile: &Profile) -> Result<Vec<(Strin
     choice.size.iter().map(named).collect()
 }
 
+/// `--cpu` and `--memory`, in thousandths.
+pub(super) fn typed(choice: &SizeChoice) -> Result<(Option<u32>, Option<u32>), Stop> {
+    let number = |text: &Option<String>, flag| text.as_ref().map(|text| number(text, flag)).transpose();
+    Ok((number(&choice.cpu, "cpu")?, number(&choice.memory, "memory")?))
+}
+
+/// What a flag has been given, in thousandths.
+pub(super) fn number(text: &str, flag: &str) -> Result<u32, Stop> {
+    milli(text).ok_or_else(|| Stop::Usage(format!("--{flag} is `{text}`; it must be a number such as 2 or 3.5")))
+}
+
 /// A decimal number with at most three decimals, in thousandths.
-pub(super) fn milli(text: &str) -> Option<u32> {
+fn milli(text: &str) -> Option<u32> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || part.len() > 3 || !digits(whole) || !digits(part) {
