@@ -8,8 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::reference::Repository;
 
 mod matrix;
+mod resolve;
 
 pub use matrix::*;
+pub use resolve::*;
 
 /// Turns a profile of pinned versions into a reproducible OCI image in which PySpark's Java gateway starts.
 #[derive(Debug, Parser)]
@@ -87,6 +89,8 @@ pub enum Command {
     Explain(Explain),
     /// Ask the compatibility matrix.
     Matrix(Matrix),
+    /// Print one ecosystem's closure for any target: who brings what, and who wanted another version.
+    Resolve(Resolve),
     /// Show which registries will be contacted and who said so, or set one.
     Endpoints(Endpoints),
     /// The store of downloaded and built files.

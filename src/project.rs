@@ -196,6 +196,14 @@ pub fn text(path: &Path, limit: u64) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| Error::archive(path.display().to_string(), "is not UTF-8"))
 }
 
+/// A file that is small, such as a key.
+///
+/// # Errors
+/// [`Error::Read`]; [`Error::Archive`] where it is larger than 4 MiB.
+pub fn small(path: &Path) -> Result<Vec<u8>, Error> {
+    read_bounded(path, SMALL_MAX)
+}
+
 fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(Error::read(path))?;

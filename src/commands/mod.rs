@@ -42,6 +42,7 @@ mod push;
 mod rebuild;
 mod remote;
 mod resolve;
+mod resolve_command;
 mod run;
 mod seen;
 mod settings;
@@ -158,6 +159,7 @@ pub fn run(cli: &Cli, environment: Environment) -> u8 {
         Command::Inspect(request) => inspect::inspect(request, &world),
         Command::Explain(request) => explain::explain(request, &world),
         Command::Matrix(request) => matrix::matrix(request, &world),
+        Command::Resolve(request) => resolve_command::resolve(request, &world),
         Command::Endpoints(request) => endpoints_command::endpoints(request, &world),
         Command::Cache(request) => cache::cache(request, &world),
         Command::Completions(request) => {

@@ -10,11 +10,11 @@ use crate::error::{Error, Failure};
 use crate::fetch;
 use crate::lock::LockedRelease;
 use crate::matrix::{self, Release, Stack};
-use crate::maven::{self, Exclusion, Platform, Root, bundled, place};
+use crate::maven::{self, Exclusion, Platform, Requested, Root, bundled, place};
 use crate::net::Registries;
 use crate::outside::{Index, Page, ReadAt, Registry, Slice};
 use crate::problem::{Problem, codes};
-use crate::profile::{Located, Profile};
+use crate::profile::Profile;
 use crate::project::{self, OwnFiles};
 use crate::pypi;
 use crate::tree::MemberKind;
@@ -63,7 +63,8 @@ pub(super) fn resolve(profile: &Profile, directory: &Path, own: &OwnFiles, world
         let believed = debian.releases.into_iter();
         releases.extend(believed.map(|r| LockedRelease { suite: r.suite, date: r.date, keys: r.keys }));
         let jdk = java_version(&stack, &debian.artifacts);
-        (debian.artifacts, debian.python, jdk)
+        let python = debian.python.ok_or_else(|| Error::registry("python3", "the suite's closure has no Python"))?;
+        (debian.artifacts, python, jdk)
     };
     let pyspark = pypi::pyspark::artifact(&stack.spark, &registries)?;
     fetch(std::slice::from_ref(&pyspark), &registries, world)?;
@@ -128,8 +129,9 @@ fn debian_request(profile: &Profile, stack: &Stack, own: &OwnFiles, world: &Worl
         suite: stack.debian.clone(),
         arch: "amd64".to_owned(),
         security: profile.debian.security.as_ref().is_none_or(|security| security.value),
-        java: stack.java.clone(),
+        java: Some(stack.java.clone()),
         packages: profile.debian.packages.clone(),
+        essential: false,
         pins: profile.debian.pins.clone(),
         keyring: Keyring::read(&files, &extra)?,
         now: world.environment.now,
@@ -160,8 +162,12 @@ fn python_request(
         .ok_or_else(|| Error::archive(&stack.debian, "the C library of this suite is not known"))?;
     Ok(pypi::resolve::Request {
         requirements: profile.python.requirements.clone(),
-        pyspark: stack.spark.clone(),
-        pyspark_requires: requires.to_vec(),
+        given: vec![pypi::resolve::Given {
+            key: pypi::resolve::STACK,
+            name: "pyspark".to_owned(),
+            version: stack.spark.clone(),
+            requires: requires.to_vec(),
+        }],
         python_full: python_full.to_owned(),
         glibc,
         arch: "x86_64".to_owned(),
@@ -213,9 +219,11 @@ fn jars(
     if roots.is_empty() && instead.is_empty() {
         return Ok((Vec::new(), problems));
     }
-    let exclude: Vec<Exclusion> = profile.maven.exclude.iter().filter_map(exclusion).collect();
+    let exclude: Vec<Exclusion> =
+        profile.maven.exclude.iter().filter_map(|text| Exclusion::parse(&text.value)).collect();
     let platform = Platform { jdk: jdk.to_owned(), arch: "amd64".to_owned() };
-    let resolution = maven::resolve(&roots, &platform, &exclude, registries)?;
+    let resolution =
+        maven::resolve(&maven::Request { roots, platform, exclude, ..maven::Request::default() }, registries)?;
     for (pom, reason) in &resolution.ignored {
         world
             .ui
@@ -246,11 +254,6 @@ fn jars(
     Ok((artifacts.collect(), problems))
 }
 
-fn exclusion(text: &Located<String>) -> Option<Exclusion> {
-    let (group, artifact) = text.value.split_once(':')?;
-    Some(Exclusion { group: group.to_owned(), artifact: artifact.to_owned() })
-}
-
 /// `[maven] jars` with every version; one without is the matrix's, the first that the registry has.
 fn roots(
     profile: &Profile,
@@ -278,14 +281,8 @@ fn roots(
             problems.push(problem.help(format!("write it: \"{group}:{artifact}:VERSION\"")));
             continue;
         };
-        let coordinate = Coordinate::Maven {
-            group: requested.group,
-            artifact: requested.artifact,
-            version,
-            extension: requested.extension,
-            classifier: requested.classifier,
-        };
-        roots.push(Root { coordinate, at: jar.at.clone() });
+        let coordinate = Requested { version: Some(version), ..requested }.coordinate();
+        roots.extend(coordinate.map(|coordinate| Root { coordinate, at: jar.at.clone() }));
     }
     Ok(roots)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, Coordinate};
 use crate::cli;
 use crate::lock::Lock;
 
@@ -16,7 +16,7 @@ pub(super) fn tree(command: &cli::Tree, world: &World) -> Result<(), Stop> {
         let missing = || Stop::Usage(format!("{typed} has no lock yet: sparkbake lock {typed}"));
         let lock = request.project.lock()?.ok_or_else(missing)?;
         let shown = match &command.invert {
-            None => forward(&request.project.name, &lock),
+            None => draw(&request.project.name, &rows(&lock)),
             Some(name) => inverted(&request.project.name, &lock, name),
         };
         found |= !shown.is_empty();
@@ -28,16 +28,23 @@ pub(super) fn tree(command: &cli::Tree, world: &World) -> Result<(), Stop> {
     }
 }
 
+/// What is drawn: a coordinate and who asked for it.
+type Row<'a> = (&'a Coordinate, &'a [String]);
+
+fn rows(lock: &Lock) -> Vec<Row<'_>> {
+    lock.artifacts.iter().map(|artifact| (&artifact.coordinate, &*artifact.via)).collect()
+}
+
 /// Who is here because of whom, by the first reason of each.
-fn forward(profile: &str, lock: &Lock) -> String {
-    let mut below: BTreeMap<&str, Vec<&Artifact>> = BTreeMap::new();
-    let names: BTreeSet<String> = lock.artifacts.iter().map(|artifact| artifact.coordinate.name()).collect();
-    for artifact in &lock.artifacts {
-        if let Some(via) = artifact.via.first() {
-            below.entry(via).or_default().push(artifact);
+pub(super) fn draw(title: &str, rows: &[Row<'_>]) -> String {
+    let mut below: BTreeMap<&str, Vec<&Coordinate>> = BTreeMap::new();
+    let names: BTreeSet<String> = rows.iter().map(|(coordinate, _)| coordinate.name()).collect();
+    for (coordinate, via) in rows {
+        if let Some(via) = via.first() {
+            below.entry(via).or_default().push(coordinate);
         }
     }
-    let mut out = format!("{profile}\n");
+    let mut out = format!("{title}\n");
     let mut seen = BTreeSet::new();
     let roots: Vec<&&str> = below.keys().filter(|via| !names.contains(**via)).collect();
     for (i, via) in roots.iter().enumerate() {
@@ -51,16 +58,16 @@ fn forward(profile: &str, lock: &Lock) -> String {
 fn branch<'a>(
     out: &mut String,
     via: &'a str,
-    below: &BTreeMap<&'a str, Vec<&'a Artifact>>,
+    below: &BTreeMap<&'a str, Vec<&'a Coordinate>>,
     indent: &str,
     seen: &mut BTreeSet<String>,
 ) {
     let children = below.get(via).map(Vec::as_slice).unwrap_or_default();
-    for (i, artifact) in children.iter().enumerate() {
+    for (i, coordinate) in children.iter().enumerate() {
         let last = i + 1 == children.len();
-        let name = artifact.coordinate.name();
-        let _ = writeln!(out, "{indent}{}{name} {}", if last { "└── " } else { "├── " }, artifact.coordinate.version());
-        if seen.insert(artifact.coordinate.to_string()) {
+        let name = coordinate.name();
+        let _ = writeln!(out, "{indent}{}{name} {}", if last { "└── " } else { "├── " }, coordinate.version());
+        if seen.insert(coordinate.to_string()) {
             let next = below.get_key_value(name.as_str()).map(|(key, _)| *key);
             if let Some(next) = next {
                 branch(out, next, below, &format!("{indent}{}", if last { "    " } else { "│   " }), seen);

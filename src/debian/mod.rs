@@ -40,10 +40,12 @@ pub struct Request {
     pub arch: String,
     /// Whether the security archive joins.
     pub security: bool,
-    /// Java's feature release.
-    pub java: String,
-    /// The user's packages, beside those of [`base`].
+    /// Java's feature release, which brings the packages of [`base`] with it; `None` asks for nothing but `packages`.
+    pub java: Option<String>,
+    /// The user's packages.
     pub packages: Vec<Located<String>>,
+    /// Whether the suite's Essential packages are asked for too, as dpkg wants them on every system.
+    pub essential: bool,
     /// Package → version or glob.
     pub pins: Vec<(Located<String>, Located<String>)>,
     /// Whose signatures count.
@@ -59,8 +61,8 @@ pub struct Resolution {
     pub releases: Vec<Believed>,
     /// The closure, sorted by coordinate; `via` begins with what decided each.
     pub artifacts: Vec<Artifact>,
-    /// Upstream version of the suite's Python: `3.11.2`.
-    pub python: String,
+    /// Upstream version of the closure's Python: `3.11.2`; `None` where it has none.
+    pub python: Option<String>,
     /// Essential packages of the suite that the image does without, sorted.
     pub omitted: Vec<String>,
     /// Findings that stop nothing.
@@ -90,7 +92,7 @@ pub fn registry_of(file: &str) -> Registry {
 /// Every problem of section `debian` of the codes; [`Error::Registry`] where an index is not
 /// signed, not current, damaged or absent, and whatever `index` fails with.
 pub fn resolve(request: &Request, index: &dyn Index) -> Result<Resolution, Failure> {
-    let roots = roots(request)?;
+    let mut roots = roots(request)?;
     let archives = archive::archives(request);
     let releases = archive::releases(&archives, request, index)?;
     let texts = archive::packages(&releases, request, index)?;
@@ -100,6 +102,14 @@ pub fn resolve(request: &Request, index: &dyn Index) -> Result<Resolution, Failu
     let broken = broken_pins(request, &universe);
     if !broken.is_empty() {
         return Err(broken.into());
+    }
+    if request.essential {
+        let essential = universe.candidates().filter(|(_, package)| package.essential);
+        roots.extend(essential.map(|(_, package)| resolve::Root {
+            name: package.name.to_owned(),
+            reason: "essential",
+            at: None,
+        }));
     }
     let closure = resolve::resolve(&universe, &roots)?;
     let mut artifacts = Vec::with_capacity(closure.len());
@@ -117,8 +127,16 @@ pub fn resolve(request: &Request, index: &dyn Index) -> Result<Resolution, Failu
     })
 }
 
-/// The base's packages and the user's, or what is wrong with the suite, Java and names.
+/// The user's packages and the base's, or what is wrong with the suite and Java.
 fn roots(request: &Request) -> Result<Vec<resolve::Root>, Failure> {
+    // The user's come first: what is chosen by hand decides the alternatives.
+    let asked = request.packages.iter().map(|package| resolve::Root {
+        name: package.value.clone(),
+        reason: "debian.packages",
+        at: Some(package.at.clone()),
+    });
+    let mut roots: Vec<resolve::Root> = asked.collect();
+    let Some(java) = &request.java else { return Ok(roots) };
     let base = base::base()?;
     let mut problems = Vec::new();
     let known: Vec<&str> = base.suites.iter().map(|suite| suite.codename.as_str()).collect();
@@ -132,26 +150,14 @@ fn roots(request: &Request) -> Result<Vec<resolve::Root>, Failure> {
                 None => problem,
             });
         }
-        Some(suite) if !suite.java.contains(&request.java) => problems.push(
-            Problem::new(
-                codes::NO_JAVA,
-                format!("Debian {} has no OpenJDK {}", suite.codename, request.java.escape_debug()),
-            )
-            .note(format!("it has OpenJDK {}", suite.java.join(", "))),
+        Some(suite) if !suite.java.contains(java) => problems.push(
+            Problem::new(codes::NO_JAVA, format!("Debian {} has no OpenJDK {}", suite.codename, java.escape_debug()))
+                .note(format!("it has OpenJDK {}", suite.java.join(", "))),
         ),
         Some(_) => {}
     }
-    // The user's packages come first: what is chosen by hand decides the alternatives.
-    let mut roots = Vec::new();
-    for package in &request.packages {
-        roots.push(resolve::Root {
-            name: package.value.clone(),
-            reason: "debian.packages",
-            at: Some(package.at.clone()),
-        });
-    }
     roots.extend(base.roots.iter().map(|root| resolve::Root {
-        name: root.package.replace("{java}", &request.java),
+        name: root.package.replace("{java}", java),
         reason: "base",
         at: None,
     }));
@@ -192,8 +198,8 @@ fn unused_pins(request: &Request, artifacts: &[Artifact]) -> Vec<Problem> {
         .collect()
 }
 
-/// The upstream version of the one `python3.N` of the closure.
-fn python(artifacts: &[Artifact]) -> Result<String, Error> {
+/// The upstream version of the `python3.N` of the closure, of which there is one at most.
+fn python(artifacts: &[Artifact]) -> Result<Option<String>, Error> {
     let minor = |name: &str| name.strip_prefix("python3.").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
     let found: BTreeMap<String, &str> = artifacts
         .iter()
@@ -205,8 +211,9 @@ fn python(artifacts: &[Artifact]) -> Result<String, Error> {
         (Some(version), None) => {
             let upstream = version::upstream(version);
             let end = upstream.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(upstream.len());
-            Ok(upstream[..end].to_owned())
+            Ok(Some(upstream[..end].to_owned()))
         }
+        (None, _) => Ok(None),
         _ => Err(Error::registry("python3", format!("the suite's python3 leads to {} Pythons, not one", found.len()))),
     }
 }

@@ -59,8 +59,9 @@ fn request(packages: &[&str], pins: &[(&str, &str)]) -> Request {
         suite: "bookworm".to_owned(),
         arch: "amd64".to_owned(),
         security: true,
-        java: "17".to_owned(),
+        java: Some("17".to_owned()),
         packages: packages.iter().map(|name| located(name)).collect(),
+        essential: false,
         pins: pins.iter().map(|(name, pin)| (located(name), located(pin))).collect(),
         keyring: keyring(),
         now: NOW,
@@ -104,7 +105,7 @@ fn a_request_becomes_pinned_files() {
             "deb:usr-is-merged=1:amd64 pool/main/u/usr-is-merged/usr-is-merged_1_amd64.deb [\"base\", \"libc6\"] debian",
         ]
     );
-    assert_eq!((resolution.artifacts.len(), resolution.python.as_str()), (20, "3.11.2"));
+    assert_eq!((resolution.artifacts.len(), resolution.python.as_deref()), (20, Some("3.11.2")));
     assert_eq!(resolution.omitted, ["hostname"]);
     let releases: Vec<_> =
         resolution.releases.iter().map(|r| (r.suite.as_str(), r.date.as_str(), r.keys.len())).collect();
@@ -124,7 +125,7 @@ fn mistakes_of_the_request() {
         ]
     );
     assert_eq!(
-        problems(resolve(&Request { java: "21".to_owned(), ..request(&[], &[]) }, &archive())),
+        problems(resolve(&Request { java: Some("21".to_owned()), ..request(&[], &[]) }, &archive())),
         ["no-java-in-suite: Debian bookworm has no OpenJDK 21 [it has OpenJDK 17] []"]
     );
     assert_eq!(

@@ -6,6 +6,10 @@
 use super::Platform;
 use super::xml::Element;
 
+/// Directories that every JVM has. POMs ask for them where they want a profile to be active in Maven and not in tools
+/// that read POMs without one.
+const ALWAYS_THERE: [&str; 3] = ["${user.dir}", "${user.home}", "${java.home}"];
+
 /// The conditions of one profile, all of which must hold.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Activation {
@@ -48,8 +52,9 @@ impl Activation {
             conditions.push(property_matches(name, value.as_deref(), platform));
         }
         if let Some(path) = self.exists.as_ref().or(self.missing.as_ref()) {
-            // A POM from a repository has no base directory; no other file exists in the image yet.
-            conditions.push(self.exists.is_none() && !path.contains("basedir}"));
+            // A POM from a repository has no base directory; no file but these exists in the image yet.
+            let there = ALWAYS_THERE.contains(&path.trim_end_matches('/'));
+            conditions.push(self.exists.is_some() == there && !path.contains("basedir}"));
         }
         Ok(!conditions.is_empty() && conditions.iter().all(|&holds| holds))
     }

@@ -1,7 +1,6 @@
 //! The Maven wing: from requested coordinates to the closure that Maven 3 would put on the class path.
 //!
-//! In: [`Root`]s, the image's [`Platform`], and a repository's pages by [`crate::outside::Index`]. Out: a
-//! [`Resolution`]. Absent on purpose: downloads, snapshots, repositories that POMs name.
+//! In: a [`Request`], and a repository's pages by [`crate::outside::Index`]. Out: a [`Resolution`]. Absent on purpose: downloads, snapshots, repositories that POMs name.
 
 mod activation;
 pub mod bundled;
@@ -14,11 +13,13 @@ mod xml;
 
 pub use resolve::{Chosen, Resolution, resolve};
 
+use std::collections::BTreeMap;
+
 use crate::artifact::Coordinate;
 use crate::problem::At;
 
 /// What profiles of POMs are decided by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Platform {
     /// The image's full Java version: `17.0.19`.
     pub jdk: String,
@@ -33,6 +34,31 @@ pub struct Exclusion {
     pub group: String,
     /// The artifact, or `*`.
     pub artifact: String,
+}
+
+/// What a closure is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The artifacts, in the order in which ties are decided.
+    pub roots: Vec<Root>,
+    /// What profiles of POMs are decided by.
+    pub platform: Platform,
+    /// What is left out wherever it would come in.
+    pub exclude: Vec<Exclusion>,
+    /// Versions that stand for whatever a POM asks for, as `<dependencyManagement>` of the project that asks: by
+    /// group, artifact, extension and classifier. A root keeps its own.
+    pub managed: BTreeMap<[String; 4], String>,
+    /// Artifacts whose dependencies are not wanted.
+    pub alone: Vec<Exclusion>,
+}
+
+impl Exclusion {
+    /// Reads `group:artifact`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (group, artifact) = text.split_once(':')?;
+        Some(Self { group: group.to_owned(), artifact: artifact.to_owned() })
+    }
 }
 
 /// One artifact that was asked for.
@@ -57,6 +83,15 @@ pub struct Requested {
     pub extension: String,
     /// Classifier; empty where none was written.
     pub classifier: String,
+}
+
+impl Requested {
+    /// As a coordinate, where a version was written.
+    #[must_use]
+    pub fn coordinate(self) -> Option<Coordinate> {
+        let Self { group, artifact, version, extension, classifier } = self;
+        Some(Coordinate::Maven { group, artifact, version: version?, extension, classifier })
+    }
 }
 
 /// Reads `group:artifact`, or any spelling of [`Coordinate::Maven`] without its `maven:`.
@@ -89,5 +124,7 @@ pub fn parse_checksum(text: &str, length: usize) -> Option<String> {
     good.then(|| word.to_ascii_lowercase())
 }
 
+#[cfg(test)]
+mod made;
 #[cfg(test)]
 mod tests;

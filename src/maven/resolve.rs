@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::effective::{Lack, Poms};
 use super::pom::{Declared, Gav};
 use super::version::{Constraint, Range, Version};
-use super::{Exclusion, Platform, Root, place};
+use super::{Exclusion, Root, place};
 use crate::artifact::Coordinate;
 use crate::error::{Error, Failure};
 use crate::outside::Index;
@@ -52,17 +52,19 @@ struct Cut {
 }
 
 #[derive(Clone)]
-struct Request {
+struct Wish {
     key: Key,
     version: String,
     parent: Option<usize>,
     root: usize,
     cut: Rc<Cut>,
     on_path: bool,
+    /// A file of the machine's, which has no POM (scope `system`).
+    local: bool,
 }
 
 struct Node {
-    request: Request,
+    request: Wish,
     version: String,
     children: Vec<usize>,
     on_path: bool,
@@ -72,11 +74,11 @@ struct Node {
 
 struct Walk<'a, 'b> {
     poms: &'a mut Poms<'b>,
-    roots: &'a [Root],
+    asked: &'a super::Request,
     forced: &'a Ranges,
     nodes: Vec<Node>,
     chosen: BTreeMap<Key, usize>,
-    refused: BTreeMap<Key, Request>,
+    refused: BTreeMap<Key, Wish>,
     problems: Vec<Problem>,
     ignored: BTreeMap<String, String>,
 }
@@ -87,19 +89,14 @@ struct Walk<'a, 'b> {
 /// [`Failure::Problems`] for roots that the repository does not have, moving versions, ranges that cannot
 /// meet, missing parents and BOMs, and coordinates that no file can have;
 /// [`Failure::World`] where the index fails.
-pub fn resolve(
-    roots: &[Root],
-    platform: &Platform,
-    exclude: &[Exclusion],
-    index: &dyn Index,
-) -> Result<Resolution, Failure> {
-    let mut poms = Poms::new(index, platform);
+pub fn resolve(asked: &super::Request, index: &dyn Index) -> Result<Resolution, Failure> {
+    let mut poms = Poms::new(index, &asked.platform);
     let mut forced = Ranges::new();
     for _ in 0..MAX_WALKS {
         let (nodes, chosen) = (Vec::new(), BTreeMap::new());
         let (refused, problems, ignored) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
-        let mut walk = Walk { poms: &mut poms, roots, forced: &forced, nodes, chosen, refused, problems, ignored };
-        match walk.run(exclude)? {
+        let mut walk = Walk { poms: &mut poms, asked, forced: &forced, nodes, chosen, refused, problems, ignored };
+        match walk.run()? {
             Some((key, range)) => forced.entry(key).or_default().push(range),
             None => return walk.finish(),
         }
@@ -109,16 +106,17 @@ pub fn resolve(
 
 impl Walk<'_, '_> {
     /// Walks level by level; a range that a choice breaks ends the walk.
-    fn run(&mut self, exclude: &[Exclusion]) -> Result<Option<(Key, Range)>, Error> {
-        let own = exclude.iter().map(|e| (e.group.clone(), e.artifact.clone())).collect();
+    fn run(&mut self) -> Result<Option<(Key, Range)>, Error> {
+        let own = self.asked.exclude.iter().map(|e| (e.group.clone(), e.artifact.clone())).collect();
         let cut = Rc::new(Cut { own, outer: None });
-        let mut level: Vec<Request> = Vec::new();
+        let mut level: Vec<Wish> = Vec::new();
         let mut places: BTreeMap<Key, usize> = BTreeMap::new();
-        for (root, Root { coordinate, .. }) in self.roots.iter().enumerate() {
+        for (root, Root { coordinate, .. }) in self.asked.roots.iter().enumerate() {
             let Coordinate::Maven { group, artifact, version, extension, classifier } = coordinate else { continue };
             let key = [group, artifact, extension, classifier].map(Clone::clone);
-            let (version, cut) = (version.clone(), cut.clone());
-            let request = Request { key: key.clone(), version, parent: None, root, cut, on_path: true };
+            let cut = if self.is_alone(&key) { Rc::new(Cut::all()) } else { cut.clone() };
+            let version = version.clone();
+            let request = Wish { key: key.clone(), version, parent: None, root, cut, on_path: true, local: false };
             // As among the dependencies of a POM: the last of one key stands, in the place of the first.
             if let Some(earlier) = places.get(&key).and_then(|&at| level.get_mut(at)) {
                 *earlier = request;
@@ -133,8 +131,7 @@ impl Walk<'_, '_> {
             if seen > MAX_REQUESTS {
                 return Err(Error::registry("the closure", format!("more than {MAX_REQUESTS} dependencies")));
             }
-            let gavs: Vec<Gav> =
-                level.iter().filter(|r| !r.version.starts_with(['[', '('])).map(Request::gav).collect();
+            let gavs: Vec<Gav> = level.iter().filter(|r| !r.version.starts_with(['[', '('])).map(Wish::gav).collect();
             self.poms.warm(gavs.into_iter().filter(place::is_plain))?;
             let mut next = Vec::new();
             for request in level {
@@ -147,7 +144,7 @@ impl Walk<'_, '_> {
         Ok(None)
     }
 
-    fn take(&mut self, mut request: Request, next: &mut Vec<Request>) -> Result<Option<(Key, Range)>, Error> {
+    fn take(&mut self, mut request: Wish, next: &mut Vec<Wish>) -> Result<Option<(Key, Range)>, Error> {
         let constraint = match Constraint::parse(&request.version) {
             Ok(constraint) => constraint,
             Err(reason) => {
@@ -156,7 +153,7 @@ impl Walk<'_, '_> {
             }
         };
         let Some(mut version) = self.candidate(&request, &constraint)? else { return Ok(None) };
-        let dependencies = self.follow(&mut request, &mut version)?;
+        let dependencies = if request.local { Vec::new() } else { self.follow(&mut request, &mut version)? };
         // Once more, for it may have been relocated; its own exclusions are for what is below it.
         let above = request.parent.and_then(|at| self.nodes.get(at));
         if above.is_some_and(|node| node.request.cut.cuts(&request.key)) {
@@ -166,15 +163,24 @@ impl Walk<'_, '_> {
     }
 
     /// Goes where the POM relocates to, and reads what is declared there.
-    fn follow(&mut self, request: &mut Request, version: &mut String) -> Result<Vec<Declared>, Error> {
+    fn follow(&mut self, request: &mut Wish, version: &mut String) -> Result<Vec<Declared>, Error> {
         for _ in 0..MAX_RELOCATIONS {
             let gav = Gav { version: version.clone(), ..request.gav() };
             match self.poms.effective(&gav)? {
                 Ok(pom) => {
                     let Some(to) = &pom.relocation else { return Ok(pom.dependencies.clone()) };
-                    request.key[0] = to.group.clone().unwrap_or(gav.group);
-                    request.key[1] = to.artifact.clone().unwrap_or(gav.artifact);
-                    *version = to.version.clone().unwrap_or(gav.version);
+                    let to = to.clone();
+                    request.key[0] = to.group.unwrap_or_else(|| gav.group.clone());
+                    request.key[1] = to.artifact.unwrap_or_else(|| gav.artifact.clone());
+                    *version = to.version.unwrap_or(gav.version);
+                    // What another name leads here by is managed like any other; a move to another version is not.
+                    let renamed = [&gav.group, &gav.artifact] != [&request.key[0], &request.key[1]];
+                    if let Some(managed) = self.asked.managed.get(&request.key)
+                        && renamed
+                        && request.parent.is_some()
+                    {
+                        version.clone_from(managed);
+                    }
                 }
                 Err(Lack::Missing) => {
                     if request.parent.is_none() {
@@ -197,7 +203,7 @@ impl Walk<'_, '_> {
     }
 
     /// What the profile asked for is not in the repository, not even as a POM.
-    fn unknown(&mut self, request: &Request, version: &str) -> Result<(), Error> {
+    fn unknown(&mut self, request: &Wish, version: &str) -> Result<(), Error> {
         let known = self.poms.versions(&request.key[0], &request.key[1])?;
         let name = request.name();
         let (message, help) = if known.is_empty() {
@@ -217,7 +223,7 @@ impl Walk<'_, '_> {
     }
 
     /// The version a request stands for; the highest of a range.
-    fn candidate(&mut self, request: &Request, constraint: &Constraint) -> Result<Option<String>, Error> {
+    fn candidate(&mut self, request: &Wish, constraint: &Constraint) -> Result<Option<String>, Error> {
         let version = match constraint {
             Constraint::Soft(version) => Some(version.text().to_owned()),
             Constraint::Hard(range) => self.highest(request, range)?,
@@ -235,7 +241,7 @@ impl Walk<'_, '_> {
         Ok((!moving).then_some(version))
     }
 
-    fn highest(&mut self, request: &Request, range: &Range) -> Result<Option<String>, Error> {
+    fn highest(&mut self, request: &Wish, range: &Range) -> Result<Option<String>, Error> {
         if let Some(version) = range.single() {
             return Ok(Some(version.text().to_owned()));
         }
@@ -248,11 +254,11 @@ impl Walk<'_, '_> {
 
     fn mediate(
         &mut self,
-        request: Request,
+        request: Wish,
         version: String,
         constraint: &Constraint,
         dependencies: Vec<Declared>,
-        next: &mut Vec<Request>,
+        next: &mut Vec<Wish>,
     ) -> Option<(Key, Range)> {
         let who = request.parent.map_or("maven.jars".to_owned(), |at| self.nodes[at].request.name());
         if let Some(node) = self.chosen.get(&request.key).and_then(|&at| self.nodes.get_mut(at)) {
@@ -284,14 +290,30 @@ impl Walk<'_, '_> {
         if let Some(parent) = request.parent {
             self.nodes[parent].children.push(at);
         }
-        next.extend(dependencies.into_iter().filter_map(|dependency| request.child(dependency, at)));
+        next.extend(dependencies.into_iter().filter_map(|dependency| self.child(&request, dependency, at)));
         self.chosen.insert(request.key.clone(), at);
         let (children, wanted, on_path) = (Vec::new(), Vec::new(), request.on_path);
         self.nodes.push(Node { version, children, on_path, via: vec![who], wanted, request });
         None
     }
 
-    fn complain(&mut self, code: crate::problem::Code, request: &Request, message: String, help: String) {
+    /// A dependency of the node at `parent`, if it belongs to a run-time closure.
+    fn child(&self, of: &Wish, declared: Declared, parent: usize) -> Option<Wish> {
+        let mut child = of.child(declared, parent)?;
+        if let Some(managed) = self.asked.managed.get(&child.key) {
+            child.version.clone_from(managed);
+        }
+        if self.is_alone(&child.key) {
+            child.cut = Rc::new(Cut::all());
+        }
+        Some(child)
+    }
+
+    fn is_alone(&self, [group, artifact, ..]: &Key) -> bool {
+        self.asked.alone.iter().any(|Exclusion { group: g, artifact: a }| g == group && a == artifact)
+    }
+
+    fn complain(&mut self, code: crate::problem::Code, request: &Wish, message: String, help: String) {
         let mut chain = vec![request.name()];
         let mut parent = request.parent;
         while let Some(node) = parent.and_then(|at| self.nodes.get(at)) {
@@ -300,7 +322,7 @@ impl Walk<'_, '_> {
         }
         chain.reverse();
         let problem = Problem::new(code, message).note(format!("asked for by {}", chain.join(" → "))).help(help);
-        self.problems.push(match self.roots.get(request.root) {
+        self.problems.push(match self.asked.roots.get(request.root) {
             Some(root) => problem.at(&root.at, "asked for here"),
             None => problem,
         });
@@ -351,7 +373,7 @@ impl Walk<'_, '_> {
 }
 
 /// The remedy for a request that cannot be met.
-fn take_over(request: &Request) -> String {
+fn take_over(request: &Wish) -> String {
     let name = request.name();
     if request.parent.is_none() {
         return format!("ask for another release: `{name}:VERSION`");
@@ -360,6 +382,11 @@ fn take_over(request: &Request) -> String {
 }
 
 impl Cut {
+    /// Lets nothing through.
+    fn all() -> Self {
+        Self { own: vec![("*".to_owned(), "*".to_owned())], outer: None }
+    }
+
     fn cuts(&self, [group, artifact, ..]: &Key) -> bool {
         let fits = |(g, a): &(String, String)| (g == "*" || g == group) && (a == "*" || a == artifact);
         self.own.iter().any(fits)
@@ -370,7 +397,7 @@ impl Cut {
     }
 }
 
-impl Request {
+impl Wish {
     fn name(&self) -> String {
         format!("{}:{}", self.key[0], self.key[1])
     }
@@ -404,6 +431,7 @@ impl Request {
             Rc::new(Cut { own: declared.exclusions, outer: Some(self.cut.clone()) })
         };
         let on_path = matches!(scope, "compile" | "runtime");
-        Some(Self { key, version: declared.version?, parent: Some(parent), root: self.root, cut, on_path })
+        let (version, parent, root) = (declared.version?, Some(parent), self.root);
+        Some(Self { key, version, parent, root, cut, on_path, local: scope == "system" })
     }
 }

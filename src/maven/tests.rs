@@ -4,7 +4,7 @@ use super::*;
 use crate::error::{Error, Failure};
 use crate::outside::{Index, Page, Served};
 
-/// The pages of a repository, written as lines (see [`repository`]).
+/// The pages of a repository.
 struct Repository(BTreeMap<String, String>);
 
 impl Index for Repository {
@@ -18,69 +18,9 @@ impl Index for Repository {
     }
 }
 
-/// Each line is a POM of the group `g`, or a list of versions:
-///
-/// ```text
-/// a:1 ^ parent:1 = b:1 c:2@runtime d @optional-less | b:3 bom:1@import + <properties>…</properties>
-/// b = 1 2 3
-/// ```
-///
-/// After `=` dependencies, after `|` managed ones, after `+` XML. A dependency is
-/// `name[#classifier][:version][@scope-or-optional][!excluded]…`.
+/// The repository of group `g`.
 fn repository(text: &str) -> Repository {
-    let mut pages = BTreeMap::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let (line, xml) = line.split_once(" + ").unwrap_or((line, ""));
-        let (line, managed) = line.split_once('|').unwrap_or((line, ""));
-        let (head, dependencies) = line.split_once('=').unwrap_or((line, ""));
-        let (name, parent) = head.split_once('^').unwrap_or((head, ""));
-        let Some((artifact, version)) = name.trim().split_once(':') else {
-            let list: String =
-                dependencies.split_whitespace().map(|v| ["<version>", v, "</version>"].concat()).collect();
-            let list = format!("<metadata><versioning><versions>{list}</versions></versioning></metadata>");
-            pages.insert(place::metadata("g", name.trim()).unwrap(), list);
-            continue;
-        };
-        let packaging = if artifact.starts_with("parent") || artifact.starts_with("bom") { "pom" } else { "jar" };
-        let parent = parent.trim().split_once(':').map_or(String::new(), |(artifact, version)| {
-            format!(
-                "<parent><groupId>g</groupId><artifactId>{artifact}</artifactId><version>{version}</version></parent>"
-            )
-        });
-        let [dependencies, managed] =
-            [dependencies, managed].map(|list| list.split_whitespace().map(dependency).collect::<String>());
-        let pom = format!(
-            "<project><modelVersion>4.0.0</modelVersion>{parent}<groupId>g</groupId><artifactId>{artifact}</artifactId>\
-             <version>{version}</version><packaging>{packaging}</packaging><dependencies>{dependencies}</dependencies>\
-             <dependencyManagement><dependencies>{managed}</dependencies></dependencyManagement>{xml}</project>"
-        );
-        pages.insert(place::pom("g", artifact, version).unwrap(), pom);
-    }
-    Repository(pages)
-}
-
-fn dependency(text: &str) -> String {
-    let (text, exclusions) = text.split_once('!').map_or((text, None), |(text, out)| (text, Some(out)));
-    let (text, scope) = text.split_once('@').unwrap_or((text, ""));
-    let (name, version) = text.split_once(':').unwrap_or((text, ""));
-    let (artifact, classifier) = name.split_once('#').unwrap_or((name, ""));
-    let exclusion = |out: &str| {
-        let group = if out == "*" { "*" } else { "g" };
-        format!("<exclusion><groupId>{group}</groupId><artifactId>{out}</artifactId></exclusion>")
-    };
-    let exclusions: String = exclusions.into_iter().flat_map(|list| list.split('!')).map(exclusion).collect();
-    let scope = match scope {
-        "" => String::new(),
-        "optional" => "<optional>true</optional>".to_owned(),
-        "import" => "<type>pom</type><scope>import</scope>".to_owned(),
-        scope => format!("<scope>{scope}</scope>"),
-    };
-    let tag = |name: &str, text: &str| if text.is_empty() { String::new() } else { format!("<{name}>{text}</{name}>") };
-    let (version, classifier) = (tag("version", version), tag("classifier", classifier));
-    let exclusions = tag("exclusions", &exclusions);
-    format!(
-        "<dependency><groupId>g</groupId><artifactId>{artifact}</artifactId>{version}{classifier}{scope}{exclusions}</dependency>"
-    )
+    Repository(made::repository("g", text))
 }
 
 fn root(text: &str) -> Root {
@@ -90,9 +30,20 @@ fn root(text: &str) -> Root {
 
 /// `a:1 b#classifier:2`, or the problems with their notes and remedies.
 fn resolved(text: &str, roots: &str, exclude: &[Exclusion]) -> String {
-    let platform = Platform { jdk: "17.0.19".to_owned(), arch: "amd64".to_owned() };
-    let roots: Vec<Root> = roots.split_whitespace().map(root).collect();
-    match resolve(&roots, &platform, exclude, &repository(text)) {
+    let asked = made::asked(roots);
+    let mut request = Request {
+        roots: asked.roots.into_iter().map(root).collect(),
+        platform: Platform { jdk: "17.0.19".to_owned(), arch: "amd64".to_owned() },
+        exclude: exclude.to_vec(),
+        ..Request::default()
+    };
+    let excluded = |name: &str| Exclusion { group: "g".to_owned(), artifact: name.to_owned() };
+    request.exclude.extend(asked.exclude.into_iter().map(excluded));
+    for managed in asked.managed {
+        let (name, version) = managed.split_once(':').unwrap();
+        request.managed.insert(["g", name, "jar", ""].map(str::to_owned), version.to_owned());
+    }
+    match resolve(&request, &repository(text)) {
         Ok(resolution) => {
             let shown = resolution.chosen.iter().map(|one| match &one.coordinate {
                 Coordinate::Maven { artifact, version, classifier, .. } if classifier.is_empty() => {
@@ -123,101 +74,15 @@ const PROFILES: &str = "<profiles>\
       <dependencies><dependency><groupId>g</groupId><artifactId>j</artifactId><version>1</version></dependency></dependencies></profile>\
     </profiles>";
 
-/// Name, repository, roots, closure. Maven 3.8.7 makes the same class paths of them, in the same order, where the
-/// repository is declared without snapshots.
-const CLOSURES: &[(&str, &str, &str, &str)] = &[
-    ("the nearest wins", "a:1 = b:1 x:1\nb:1 = c:1\nc:1 = x:2\nx:1\nx:2", "a:1", "a:1 b:1 c:1 x:1"),
-    ("nearer, though declared later", "a:1 = b:1 x:1\nb:1 = x:2\nx:1\nx:2 = y:1\ny:1", "a:1", "a:1 b:1 x:1"),
-    ("the first declared breaks a tie", "a:1 = b:1 c:1\nb:1 = x:1\nc:1 = x:2\nx:1\nx:2", "a:1", "a:1 b:1 x:1 c:1"),
-    ("and the first root", "a:1 = x:1\nb:1 = x:2\nx:1\nx:2", "b:1 a:1", "b:1 x:2 a:1"),
-    ("a root is nearest of all", "a:1 = x:1\nx:1\nx:2", "a:1 x:2", "a:1 x:2"),
-    ("the last of two roots, in the first's place", "a:1\na:2\nb:1", "a:1 b:1 a:2", "a:2 b:1"),
-    ("what a loser needs is not there", "a:1 = b:1 x:1\nb:1 = x:2\nx:1\nx:2 = z:1\nz:1", "a:1", "a:1 b:1 x:1"),
-    ("a circle", "a:1 = b:1\nb:1 = a:1 c:1\nc:1", "a:1", "a:1 b:1 c:1"),
-    (
-        "scopes",
-        "a:1 = b:1@runtime c:1@test d:1@provided e:1@compile\nb:1 = f:1\ne:1 = h:1@test\nb:1\nf:1\nc:1\nd:1\ne:1\nh:1",
-        "a:1",
-        "a:1 b:1 e:1",
-    ),
-    (
-        "provided at one place, compile at another",
-        "a:1 = b:1 x:1@provided\nb:1 = c:1\nc:1 = x:2\nx:1\nx:2",
-        "a:1",
-        "a:1 b:1 c:1 x:2",
-    ),
-    ("optional", "a:1 = b:1@optional c:1\nb:1\nc:1 = b:2\nb:2", "a:1", "a:1 c:1 b:2"),
-    (
-        "excluded below one dependency",
-        "a:1 = b:1!x c:1\nb:1 = d:1\nd:1 = x:1\nc:1 = e:1\ne:1 = f:1\nf:1 = x:2\nx:1\nx:2",
-        "a:1",
-        "a:1 b:1 d:1 c:1 e:1 f:1 x:2",
-    ),
-    ("all excluded", "a:1 = b:1!* c:1\nb:1 = x:1\nc:1\nx:1", "a:1", "a:1 b:1 c:1"),
-    ("the root's management counts not for itself", "a:1 = b:1 | x:9\nb:1 = x:1\nx:1\nx:9", "a:1", "a:1 b:1 x:1"),
-    ("management fills in versions", "a:1 ^ parent:1 = b\nparent:1 = | b:2\nb:2", "a:1", "a:1 b:2"),
-    ("and scopes and exclusions", "a:1 = b c | b:1@test c:1!x\nb:1\nc:1 = x:1\nx:1", "a:1", "a:1 c:1"),
-    ("an own version beside management", "a:1 = b:1 | b:2\nb:1\nb:2", "a:1", "a:1 b:1"),
-    ("own management before a BOM's", "a:1 = x | bom:1@import x:2\nbom:1 = | x:1\nx:1\nx:2", "a:1", "a:1 x:2"),
-    (
-        "the parent's before a BOM's",
-        "a:1 ^ parent:1 = x | bom:1@import\nparent:1 = | x:2\nbom:1 = | x:1\nx:1\nx:2",
-        "a:1",
-        "a:1 x:2",
-    ),
-    (
-        "the first BOM before the second",
-        "a:1 = x y | bom:1@import bomb:1@import\nbom:1 = | x:1\nbomb:1 = | x:2 y:2\nx:1\ny:2",
-        "a:1",
-        "a:1 x:1 y:2",
-    ),
-    ("a BOM of a BOM", "a:1 = x | bom:1@import\nbom:1 = | bomb:1@import\nbomb:1 = | x:3\nx:3", "a:1", "a:1 x:3"),
-    ("inherited dependencies come last", "a:1 ^ parent:1 = b:1\nparent:1 = c:1\nb:1\nc:1", "a:1", "a:1 b:1 c:1"),
-    (
-        "properties of the child",
-        "a:1 ^ parent:1 + <properties><v>2</v></properties>\nparent:1 = x:${v} + <properties><v>1</v></properties>\nx:2",
-        "a:1",
-        "a:1 x:2",
-    ),
-    ("the project's own values", "a:1 = b:${project.version} c:${version}\nb:1\nc:1", "a:1", "a:1 b:1 c:1"),
-    (
-        "relocation",
-        "a:1 = old:1\nold:1 + <distributionManagement><relocation><artifactId>new</artifactId></relocation></distributionManagement>\nnew:1 = x:1\nx:1",
-        "a:1",
-        "a:1 new:1 x:1",
-    ),
-    (
-        "a range takes the highest",
-        "a:1 = x:[1,2)\nx = 1 1.5 1.10 2-SNAPSHOT 2\nx:1\nx:1.5\nx:1.10 = y:1\ny:1",
-        "a:1",
-        "a:1 x:1.10 y:1",
-    ),
-    (
-        "a range overrules a nearer recommendation",
-        "a:1 = x:1 b:1\nb:1 = x:[2,3)\nx = 1 2 3\nx:1\nx:2\nx:3",
-        "a:1",
-        "a:1 b:1 x:2",
-    ),
-    (
-        "two ranges meet",
-        "a:1 = b:1 c:1\nb:1 = x:[1,3]\nc:1 = x:[1,2]\nx = 1 2 3\nx:1\nx:2\nx:3",
-        "a:1",
-        "a:1 b:1 x:2 c:1",
-    ),
-    ("a dependency without a POM", "a:1 = b:1 c:1\nc:1", "a:1", "a:1 b:1 c:1"),
-    (
-        "classifiers are artifacts of their own",
-        "a:1 = x:1 x#tests:2 b:1\nb:1 = x#tests:3\nx:1 = y:1\nx:2 = z:1\nx:3\ny:1\nz:1",
-        "a:1",
-        "a:1 x:1 y:1 x#tests:2 z:1 b:1",
-    ),
-];
-
 #[test]
 fn closures() {
-    for (name, text, roots, expected) in CLOSURES {
-        assert_eq!(&resolved(text, roots, &[]), expected, "{name}");
-    }
+    let wrong: Vec<String> = made::CLOSURES
+        .iter()
+        .map(|(name, text, roots, expected)| (name, resolved(text, roots, &[]), expected))
+        .filter(|(_, got, expected)| got != *expected)
+        .map(|(name, got, expected)| format!("{name}: {got}, not {expected}"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -11,7 +11,8 @@ use crate::problem::{Code, Problem, codes::python as codes};
 use crate::profile::{Located, requirement};
 
 use super::candidates::Candidate;
-use super::resolve::{Asked, OwnWheel, Package, Search, range};
+use super::normalise;
+use super::resolve::{Asked, Given, OwnWheel, Package, STACK, Search, range};
 use super::tags::{Tags, WheelName};
 
 /// The most lines of a derivation that are shown.
@@ -57,10 +58,10 @@ pub(super) fn hopeless(search: &Search<'_>, asked: &Asked) -> Result<Option<Prob
         let problem = Problem::new(codes::UNKNOWN_PROJECT, format!("the package index has no project `{name}`"));
         return Ok(Some(point(problem, "no such project").help("check the spelling")));
     };
-    if name == "pyspark" {
-        let spark = &search.request.pyspark;
-        let problem = Problem::new(codes::REQUIREMENT, format!("`{text}` does not admit the stack's PySpark {spark}"));
-        return Ok(Some(point(problem, "another PySpark").help("leave it out: stack.spark decides PySpark's version")));
+    if let Some(given) = given(search, &name) {
+        let problem = Problem::new(codes::REQUIREMENT, format!("`{text}` does not admit {}", whose(given)));
+        let help = format!("leave it out: {} decides the version of {name}", given.key);
+        return Ok(Some(point(problem, "another version").help(help)));
     }
     let within: Vec<&Candidate> = candidates.iter().filter(|c| range.contains(&c.version)).collect();
     let mut problem = if within.is_empty() {
@@ -81,6 +82,18 @@ pub(super) fn hopeless(search: &Search<'_>, asked: &Asked) -> Result<Option<Prob
         None => problem.help(format!("build a wheel of {name} and name it in python.files")),
     };
     Ok(Some(problem))
+}
+
+/// The project as it is given, where its version is decided elsewhere.
+fn given<'s>(search: &Search<'s>, name: &str) -> Option<&'s Given> {
+    search.request.given.iter().find(|given| normalise(&given.name) == name)
+}
+
+fn whose(given: &Given) -> String {
+    match given.key {
+        STACK => format!("the stack's PySpark {}", given.version),
+        _ => format!("{} {}, which is given", given.name, given.version),
+    }
 }
 
 /// Why versions cannot be used, versions of one reason in one line.
@@ -220,7 +233,7 @@ fn said(search: &Search<'_>, leaf: &External<Package, Ranges<Version>, String>) 
             let key = (from.clone(), to.clone(), wanted.to_string());
             let text = search.texts.borrow().get(&key).cloned().unwrap_or_else(|| format!("{to} {wanted}"));
             match from {
-                Package::Root => vec![format!("the profile asks for {text}")],
+                Package::Root => vec![format!("{text} is asked for")],
                 _ => vec![format!("{} needs {text}", named(search, from, versions))],
             }
         }
@@ -232,8 +245,10 @@ fn said(search: &Search<'_>, leaf: &External<Package, Ranges<Version>, String>) 
             };
             let within: Vec<&Candidate> = candidates.iter().filter(|c| versions.contains(&c.version)).collect();
             match within.as_slice() {
-                [] if name == "pyspark" => vec![format!("the stack's PySpark is {}", search.request.pyspark)],
                 [] => {
+                    if let Some(given) = given(search, name) {
+                        return vec![format!("{} is decided by {}", whose(given), given.key)];
+                    }
                     let all: Vec<&Version> = candidates.iter().map(|c| &c.version).collect();
                     vec![format!("the package index has {name} {}", span(&all))]
                 }

@@ -3,7 +3,7 @@
 //! Markers are evaluated with the target's values, extras are packages of their own that hold the
 //! plain project at their version. As with pip the newest version that fits is taken; pre-releases only
 //! where a requirement names one or admits nothing else, yanked ones only where `==` pins them.
-//! PySpark is given: it is the one candidate of its name although it has no wheel.
+//! What is given, like PySpark, is the one candidate of its name although it has no wheel.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -36,10 +36,8 @@ use super::{normalise, report, wheel};
 pub struct Request {
     /// PEP 508 requirements of the profile.
     pub requirements: Vec<Located<String>>,
-    /// PySpark's release: `3.5.9`.
-    pub pyspark: String,
-    /// PySpark's own requirements ([`super::sdist::Sdist::requires`]).
-    pub pyspark_requires: Vec<String>,
+    /// Projects that are decided elsewhere.
+    pub given: Vec<Given>,
     /// The target's full Python version, which markers see: `3.11.2`.
     pub python_full: String,
     /// The target's glibc ([`super::tags::glibc`]).
@@ -49,6 +47,23 @@ pub struct Request {
     /// Own wheels, each the one candidate of its project.
     pub files: Vec<OwnWheel>,
 }
+
+/// A project whose version is decided elsewhere, and which need not have a wheel. It is asked for, but
+/// not among what is answered.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// Who decides, as `via` says it.
+    pub key: &'static str,
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Its PEP 508 requirements.
+    pub requires: Vec<String>,
+}
+
+/// The [`Given::key`] of the stack's PySpark.
+pub const STACK: &str = "stack.spark";
 
 /// A wheel of the user's own.
 #[derive(Debug, Clone)]
@@ -65,24 +80,38 @@ pub struct OwnWheel {
     pub metadata: Vec<u8>,
 }
 
-/// Pins every project that the requirements lead to, sorted by coordinate. PySpark itself is left out
-/// (see [`super::pyspark::artifact`]); own wheels are in, with `python.files` among their `via`.
+/// Pins every project that the requirements lead to, sorted by coordinate. What is given is left out;
+/// own wheels are in, with `python.files` among their `via`.
 ///
 /// # Errors
 /// [`Failure::Problems`] with codes of [`crate::problem::codes::python`], every mistake of a single
 /// requirement at once, else the one contradiction; [`Failure::World`] where the index fails.
 pub fn resolve(request: &Request, index: &dyn Index) -> Result<Vec<Artifact>, Failure> {
     let search = Search::new(request, index)?;
-    let chosen: BTreeMap<Package, Version> = match pubgrub::resolve(&search, Package::Root, Version::new([0])) {
-        Ok(chosen) => chosen.into_iter().collect(),
-        Err(PubGrubError::NoSolution(tree)) => return Err(report::contradiction(&search, &tree).into()),
-        Err(
-            PubGrubError::ErrorRetrievingDependencies { source, .. }
-            | PubGrubError::ErrorChoosingVersion { source, .. }
-            | PubGrubError::ErrorInShouldCancel(source),
-        ) => return Err(source.into()),
+    let pin = |Choice { coordinate, file, via }: Choice| {
+        let (size, sha256) = search.measured(&file)?;
+        Ok(Artifact { coordinate, file: file.name, size, sha256, via })
     };
-    Ok(search.artifacts(&chosen)?)
+    Ok(search.run()?.into_iter().map(pin).collect::<Result<_, Error>>()?)
+}
+
+/// The same without the size and digest of files about which the index keeps quiet: no wheel is downloaded for them.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn choose(request: &Request, index: &dyn Index) -> Result<Vec<Choice>, Failure> {
+    Search::new(request, index)?.run()
+}
+
+/// A chosen wheel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// A [`Coordinate::Pypi`].
+    pub coordinate: Coordinate,
+    /// What the index tells of it.
+    pub file: File,
+    /// Who asked for it.
+    pub via: Vec<String>,
 }
 
 /// A node of the search.
@@ -187,16 +216,14 @@ impl<'a> Search<'a> {
         if problems.is_empty() { Ok(search) } else { Err(problems.into()) }
     }
 
-    /// Enters PySpark and the own wheels as the one candidate of their names, and asks for them.
+    /// Enters what is given and the own wheels as the one candidate of their names, and asks for them.
     fn give(&mut self) -> Result<(), Failure> {
         let request = self.request;
-        let spark = Metadata {
-            name: "pyspark".to_owned(),
-            version: request.pyspark.clone(),
-            requires_dist: request.pyspark_requires.clone(),
-            ..Metadata::default()
-        };
-        self.given("stack.spark", None, spark, None)?;
+        for Given { key, name, version, requires } in &request.given {
+            let (name, version, requires_dist) = (name.clone(), version.clone(), requires.clone());
+            let metadata = Metadata { name, version, requires_dist, ..Metadata::default() };
+            self.given(key, None, metadata, None)?;
+        }
         let mut problems = Vec::new();
         for own in &request.files {
             let metadata = metadata::parse(&own.metadata, &own.file)?;
@@ -399,8 +426,21 @@ impl<'a> Search<'a> {
         targets.map(edge).collect()
     }
 
-    /// The chosen projects as artifacts.
-    fn artifacts(&self, chosen: &BTreeMap<Package, Version>) -> Result<Vec<Artifact>, Error> {
+    fn run(&self) -> Result<Vec<Choice>, Failure> {
+        let chosen: BTreeMap<Package, Version> = match pubgrub::resolve(self, Package::Root, Version::new([0])) {
+            Ok(chosen) => chosen.into_iter().collect(),
+            Err(PubGrubError::NoSolution(tree)) => return Err(report::contradiction(self, &tree).into()),
+            Err(
+                PubGrubError::ErrorRetrievingDependencies { source, .. }
+                | PubGrubError::ErrorChoosingVersion { source, .. }
+                | PubGrubError::ErrorInShouldCancel(source),
+            ) => return Err(source.into()),
+        };
+        Ok(self.choices(&chosen)?)
+    }
+
+    /// The wheels of the chosen projects.
+    fn choices(&self, chosen: &BTreeMap<Package, Version>) -> Result<Vec<Choice>, Error> {
         let mut via: BTreeMap<String, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
         for asked in &self.roots {
             via.entry(asked.requirement.name.to_string()).or_default().0.insert(asked.key);
@@ -418,24 +458,21 @@ impl<'a> Search<'a> {
         for (package, version) in chosen {
             let Package::Project(name) = package else { continue };
             let Some(file) = self.wheel(name, version)?.filter(|file| !file.name.is_empty()) else { continue };
-            let known = match (file.size, file.sha256) {
-                (Some(size), Some(sha256)) => (size, sha256),
-                _ => self.measured(&file)?,
-            };
             let (keys, names) = via.remove(name).unwrap_or_default();
-            out.push(Artifact {
+            out.push(Choice {
                 coordinate: Coordinate::Pypi { name: name.clone(), version: version.to_string() },
-                file: file.name,
-                size: known.0,
-                sha256: known.1,
+                file,
                 via: keys.into_iter().chain(names).map(str::to_owned).collect(),
             });
         }
         Ok(out)
     }
 
-    /// Size and digest of a file whose index does not tell both.
+    /// Size and digest of a file, which is downloaded where its index does not tell both.
     fn measured(&self, file: &File) -> Result<(u64, Digest), Error> {
+        if let (Some(size), Some(sha256)) = (file.size, file.sha256) {
+            return Ok((size, sha256));
+        }
         let known = self.learned.borrow().get(&file.url).copied();
         match known {
             Some(known) => Ok(known),

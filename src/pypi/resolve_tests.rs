@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write as _};
 
-use super::resolve::{OwnWheel, Request, resolve};
+use super::resolve::{Given, OwnWheel, Request, STACK, resolve};
 use crate::digest::Digest;
 use crate::error::{Error, Failure};
 use crate::outside::{Index, Page, Served};
@@ -80,8 +80,12 @@ fn request(requirements: &[&str]) -> Request {
     };
     Request {
         requirements: requirements.iter().enumerate().map(located).collect(),
-        pyspark: "3.5.9".to_owned(),
-        pyspark_requires: vec!["py4j<0.10.9.10,>=0.10.9.7".to_owned(), "low<2; extra == \"ml\"".to_owned()],
+        given: vec![Given {
+            key: STACK,
+            name: "pyspark".to_owned(),
+            version: "3.5.9".to_owned(),
+            requires: vec!["py4j<0.10.9.10,>=0.10.9.7".to_owned(), "low<2; extra == \"ml\"".to_owned()],
+        }],
         python_full: "3.11.2".to_owned(),
         glibc: (2, 36),
         arch: "x86_64".to_owned(),
@@ -168,7 +172,7 @@ fn mistakes_are_told_at_once() {
         python-unsatisfiable at python.requirements[3]: the package index has no version that `low==9` admits | the newest low is 3.0rc1 | low 2.0 is the newest that can be installed
         python-no-wheel at python.requirements[4]: no source that `source` admits can be installed for Python 3.11.2 | source 1.0 is published as source only, without a wheel | build a wheel of source and name it in python.files
         python-no-wheel at python.requirements[5]: no newer that `newer>=2` admits can be installed for Python 3.11.2 | newer 2.0 needs Python >=3.11.3 | newer 1.0 is the newest that can be installed
-        python-requirement at python.requirements[6]: `pyspark==3.4` does not admit the stack's PySpark 3.5.9 |  | leave it out: stack.spark decides PySpark's version
+        python-requirement at python.requirements[6]: `pyspark==3.4` does not admit the stack's PySpark 3.5.9 |  | leave it out: stack.spark decides the version of pyspark
         "
     );
 }
@@ -178,9 +182,9 @@ fn contradictions_are_told_as_a_chain() {
     let cases = [vec!["app>=2", "low<2"], vec!["needs-source"], vec!["low<2", "low>=2"]];
     let told: Vec<String> = cases.iter().flat_map(|case| outcome(&request(case))).collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-        python-unsatisfiable at python.requirements[0]: `app>=2`, `low<2` cannot be met together | the profile asks for app>=2; the profile asks for low<2; app 2.0 needs low>=2,<3; the package index has app 1.0 to 2.0 | widen or drop one of the requirements named here
-        python-no-wheel at python.requirements[0]: `needs-source` cannot be met | the profile asks for needs-source; needs-source 1.0 needs source; the package index has needs-source 1.0; source 1.0 is published as source only, without a wheel | widen or drop one of the requirements named here
-        python-unsatisfiable at python.requirements[0]: `low<2`, `low>=2` cannot be met together | the profile asks for low<2; the profile asks for low>=2 | widen or drop one of the requirements named here
+        python-unsatisfiable at python.requirements[0]: `app>=2`, `low<2` cannot be met together | app>=2 is asked for; low<2 is asked for; app 2.0 needs low>=2,<3; the package index has app 1.0 to 2.0 | widen or drop one of the requirements named here
+        python-no-wheel at python.requirements[0]: `needs-source` cannot be met | needs-source is asked for; needs-source 1.0 needs source; the package index has needs-source 1.0; source 1.0 is published as source only, without a wheel | widen or drop one of the requirements named here
+        python-unsatisfiable at python.requirements[0]: `low<2`, `low>=2` cannot be met together | low<2 is asked for; low>=2 is asked for | widen or drop one of the requirements named here
         ");
 }
 

@@ -12,6 +12,7 @@ mod interrupted;
 mod matrix;
 mod profiles;
 mod registries;
+mod resolve;
 mod run;
 mod world;
 

@@ -28,8 +28,8 @@ fn a_requirement_that_nobody_can_satisfy_shows_the_chain() {
        |                 |
        |                 asks for `alpha`
        |
-       = note: the profile asks for alpha
-       = note: the profile asks for beta>=2
+       = note: alpha is asked for
+       = note: beta>=2 is asked for
        = note: alpha 1.0 needs gamma<1
        = note: delta 3.0 needs gamma>=2
        = note: beta 2.0 needs delta

@@ -6,7 +6,6 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests of the whole")]
 
 mod app;
-mod apt;
 mod base;
 mod bulk;
 mod bytes;
@@ -28,6 +27,7 @@ mod pipelines;
 mod push;
 mod rebuild;
 mod registries;
+mod resolvers;
 mod run;
 mod runtimes;
 mod settings;

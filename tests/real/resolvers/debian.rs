@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use serde_json::Value;
 use sparkbake::debian::base::base;
 use sparkbake::debian::keyring::Keyring;
 use sparkbake::debian::{self, Request};
@@ -15,6 +16,8 @@ use sparkbake::problem::At;
 use sparkbake::profile::Located;
 use sparkbake::project;
 use sparkbake::store::Store;
+
+use super::resolved;
 
 use crate::{Fresh, fresh, on_path, said, tenth};
 
@@ -79,11 +82,11 @@ impl Apt {
         }
         fs::write(folder.join("etc/apt/sources.list"), sources).unwrap();
         let apt = Self { folder };
-        apt.run(&["update", "-q"]);
+        apt.run(&["update", "-q"]).unwrap();
         apt
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
+    fn run(&self, arguments: &[&str]) -> Result<String, String> {
         let at = |name: &str| self.folder.join(name).display().to_string();
         let ran = Command::new("apt-get")
             .args([
@@ -106,22 +109,28 @@ impl Apt {
             .env("LC_ALL", "C")
             .output()
             .unwrap();
-        assert!(ran.status.success(), "{arguments:?}: {}", said(&ran));
-        String::from_utf8(ran.stdout).unwrap()
+        if ran.status.success() { Ok(String::from_utf8(ran.stdout).unwrap()) } else { Err(said(&ran)) }
     }
 
-    /// `name version` of everything that the roots bring.
-    fn closure(&self, roots: &[String]) -> BTreeSet<String> {
+    /// `name version` of everything that the roots bring, or what apt refuses with.
+    fn closure(&self, roots: &[String]) -> Result<BTreeSet<String>, String> {
         let roots = roots.iter().map(String::as_str);
         let arguments: Vec<&str> = ["-s", "install", "--no-install-recommends"].into_iter().chain(roots).collect();
-        let told = self.run(&arguments);
+        let told = self.run(&arguments)?;
         let installed = told.lines().filter_map(|line| line.strip_prefix("Inst "));
-        installed
+        Ok(installed
             .map(|line| {
                 let (name, rest) = line.split_once(" (").unwrap();
                 format!("{name} {}", rest.split(' ').next().unwrap())
             })
-            .collect()
+            .collect())
+    }
+
+    /// What `/etc/apt/preferences` says.
+    fn prefer(&self, pins: &[(&str, &str)]) {
+        let stanza =
+            |(name, version): &(&str, &str)| format!("Package: {name}\nPin: version {version}\nPin-Priority: 1001\n\n");
+        fs::write(self.folder.join("etc/apt/preferences"), pins.iter().map(stanza).collect::<String>()).unwrap();
     }
 }
 
@@ -137,7 +146,8 @@ fn request(suite: &str, java: &str, security: bool, package: Option<&str>, envir
         suite: suite.to_owned(),
         arch: "amd64".to_owned(),
         security,
-        java: java.to_owned(),
+        java: Some(java.to_owned()),
+        essential: false,
         packages: package.map(|name| Located { value: name.to_owned(), at }).into_iter().collect(),
         pins: Vec::new(),
         keyring: Keyring::read(&project::keyrings(|path| environment.system(path)), &[]).unwrap(),
@@ -165,7 +175,7 @@ fn a_closure_is_the_one_that_apt_installs() {
                 let apt = Apt::of(suite, security, &endpoints);
                 let one = |target: Option<&'static str>| {
                     let asked = target.iter().map(|name| (*name).to_owned()).chain(roots.iter().cloned());
-                    let theirs = apt.closure(&asked.collect::<Vec<_>>());
+                    let theirs = apt.closure(&asked.collect::<Vec<_>>()).unwrap_or_else(|said| panic!("{said}"));
                     let request = request(suite, java, security, target, &environment);
                     (target, ours(&request, &registries), theirs)
                 };
@@ -187,4 +197,72 @@ fn a_closure_is_the_one_that_apt_installs() {
             .collect();
         assert!(differ.is_empty(), "{}", differ.join("\n"));
     }
+}
+
+/// A line of the table as apt takes it: roots and pins.
+fn as_apt_takes_it(line: &str) -> (Vec<String>, Vec<(&str, &str)>) {
+    let (mut roots, mut pins) = (Vec::new(), Vec::new());
+    let mut words = line.split_whitespace();
+    while let Some(word) = words.next() {
+        match word {
+            "--essential" => roots.push("?essential".to_owned()),
+            "--pin" => pins.push(words.next().unwrap().split_once('=').unwrap()),
+            root => roots.push(root.to_owned()),
+        }
+    }
+    (roots, pins)
+}
+
+#[test]
+fn what_apt_refuses_we_refuse_and_the_rest_is_the_same() {
+    if !on_path("apt-get") {
+        return;
+    }
+    let environment = Environment::read().unwrap();
+    let endpoints = endpoints::discover(&environment);
+    let table = include_str!("../../data/resolvers/debian.txt");
+    let lines: Vec<&str> = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    for (suite, _, security) in SUITES {
+        let both = |lines: &[&'static str]| -> Vec<(&'static str, String)> {
+            let store = fresh("apt-plain-store");
+            let apt = Apt::of(suite, security, &endpoints);
+            let mut differ = Vec::new();
+            for line in lines {
+                let (roots, pins) = as_apt_takes_it(line);
+                apt.prefer(&pins);
+                let theirs = apt.closure(&roots);
+                let mut arguments = vec!["debian", "--suite", suite];
+                arguments.extend(security.then_some("--security"));
+                arguments.extend(line.split_whitespace());
+                let ours = resolved(&[], &store, &arguments).map(|closure| {
+                    let text = |one: &Value| one["coordinate"].as_str().unwrap().to_owned();
+                    closure.iter().map(|one| in_apts_form(&text(one))).collect::<BTreeSet<String>>()
+                });
+                match (ours, theirs) {
+                    (Err(_), Err(_)) => {}
+                    (Ok(ours), Ok(theirs)) if ours == theirs => {}
+                    (Ok(ours), Ok(theirs)) => {
+                        let (more, less): (Vec<_>, Vec<_>) =
+                            (ours.difference(&theirs).collect(), theirs.difference(&ours).collect());
+                        differ.push((*line, format!("ours alone {more:?}, apt's alone {less:?}")));
+                    }
+                    (Ok(_), Err(said)) => differ.push((*line, format!("apt refuses: {said}"))),
+                    (Err(said), Ok(_)) => differ.push((*line, format!("we refuse: {said}"))),
+                }
+            }
+            differ
+        };
+        let again: Vec<&str> = both(&tenth(suite, &lines)).iter().map(|(line, _)| *line).collect();
+        if again.is_empty() {
+            continue;
+        }
+        let differ: Vec<String> = both(&again).iter().map(|(line, how)| format!("{suite} {line}: {how}")).collect();
+        assert!(differ.is_empty(), "{}", differ.join("\n"));
+    }
+}
+
+/// `deb:name=version:arch` as `name version`.
+fn in_apts_form(coordinate: &str) -> String {
+    let (name, rest) = coordinate.trim_start_matches("deb:").split_once('=').unwrap();
+    format!("{name} {}", rest.rsplit_once(':').unwrap().0)
 }
