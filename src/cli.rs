@@ -163,6 +163,20 @@ pub struct Lock {
     /// Write nothing; fail and name the input that went stale.
     #[arg(long, env = "SPARKBAKE_CHECK")]
     pub check: bool,
+    /// Let everything move that may, or these artifacts and axes of the stack and what they force. Without it whatever
+    /// is locked and still fits stays.
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..,
+        value_delimiter = ',',
+        conflicts_with = "check",
+        env = "SPARKBAKE_UPGRADE"
+    )]
+    pub upgrade: Option<Vec<String>>,
+    /// Print what changed as JSON.
+    #[arg(long, conflicts_with = "check", env = "SPARKBAKE_JSON")]
+    pub json: bool,
     /// Where locked files are taken from first.
     #[command(flatten)]
     pub inputs: InputsFrom,

@@ -4,7 +4,7 @@ use crate::classpath;
 use crate::cli;
 use crate::image::{self, Format, Image};
 use crate::layout::Named;
-use crate::lock::Lock;
+use crate::lock::{Kept, Lock};
 use crate::plan::{LayerPlan, Outline};
 use crate::problem::Problem;
 use crate::profile::Size;
@@ -141,7 +141,7 @@ fn ready_lock(
 ) -> Result<(Lock, Outline), Stop> {
     match request.project.lock()? {
         None if !locked && request.project.lock_path.is_some() => {
-            let (lock, outline) = lock::make(request, own, world)?;
+            let (lock, outline) = lock::make(request, own, &Kept::default(), world)?;
             let path = request.project.write_lock(&lock)?;
             world.ui.step("Locked", format_args!("{}: commit it, so that everybody builds this image", path.display()));
             Ok((lock, outline))

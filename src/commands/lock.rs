@@ -1,22 +1,26 @@
 //! `lock`: from the profile to a lockfile, verified and rendered.
 
+use serde::Serialize;
+
 use crate::artifact::Artifact;
 use crate::classpath;
 use crate::cli;
 use crate::error::{Error, Failure};
 use crate::image;
 use crate::layer::Recipe;
-use crate::lock::{self, Change, Lock};
+use crate::lock::{self, Change, Kept, Lock, Upgrade};
 use crate::plan::Outline;
 use crate::problem::{Problem, codes};
 use crate::project::OwnFiles;
+use crate::ui;
 
 use super::base::Fresh;
 use super::gather::{Locked, gather};
-use super::resolve::{Resolved, resolve};
-use super::{Request, Stop, World, bake};
+use super::resolve::{Asked, Resolved, resolve};
+use super::{Request, Stop, World, bake, say};
 
 pub(super) fn lock(command: &cli::Lock, world: &World) -> Result<(), Stop> {
+    let mut all = Vec::new();
     for typed in &command.profiles.profiles {
         let request = Request::open(typed, command.deny.deny.as_ref(), world)?;
         let own = request.settle(request.project.own_files(&request.profile, &world.store), &[], world)?;
@@ -27,21 +31,30 @@ pub(super) fn lock(command: &cli::Lock, world: &World) -> Result<(), Stop> {
             world.ui.step("Checked", format_args!("{} is up to date", request.project.lock_name()));
             continue;
         }
-        let (lock, _) = make(&request, &own, world)?;
-        say_changes(before.as_ref(), &lock, world);
+        let kept = kept(command, before.as_ref(), &request.project.lock_name())?;
+        let (lock, _) = make(&request, &own, &kept, world)?;
+        let changes = Changes::of(request.project.lock_name(), before.as_ref(), &lock);
+        changes.say(before.is_none(), world);
+        if command.json {
+            all.push(serde_json::to_value(&changes).map_err(|error| Error::archive("the answer", error))?);
+        }
         let path = request.project.write_lock(&lock)?;
         world.ui.step("Locked", path.display());
+    }
+    if command.json {
+        say(&format!("{:#}\n", serde_json::Value::Array(all)));
     }
     Ok(())
 }
 
 /// Makes a lock; nothing is written but the store.
-pub(super) fn make(request: &Request, own: &OwnFiles, world: &World) -> Result<(Lock, Outline), Stop> {
+pub(super) fn make(request: &Request, own: &OwnFiles, kept: &Kept, world: &World) -> Result<(Lock, Outline), Stop> {
     let profile = &request.profile;
-    let asked = asked_epoch(world)?;
-    let resolved = request.settle(resolve(profile, &request.project.directory, own, world), &[], world)?;
+    let epoch_asked = asked_epoch(world)?;
+    let asked = Asked { profile, directory: &request.project.directory, own, kept };
+    let resolved = request.settle(resolve(&asked, world), &[], world)?;
     let Resolved { stack, artifacts, releases, base, mut problems } = resolved;
-    let epoch = asked.map_or_else(|| epoch(&releases, base.as_ref()), Ok)?;
+    let epoch = epoch_asked.map_or_else(|| epoch(&releases, base.as_ref()), Ok)?;
     let ground = base.map(|base| base.ground);
     let locked = Locked { stack: &stack, artifacts: &artifacts, epoch, ground: ground.as_ref() };
     let gathered = request.settle(gather(profile, &locked, own, world), &problems, world)?;
@@ -118,26 +131,95 @@ fn stale(change: &Change, name: &str, line: &str, request: &Request) -> Problem 
     }
 }
 
-/// One line an artifact that came, went or moved.
-fn say_changes(before: Option<&Lock>, after: &Lock, world: &World) {
-    let Some(before) = before else {
-        world.ui.step("Chose", format_args!("{} artifacts", after.artifacts.len()));
-        return;
+/// What an old lock keeps, as far as the command line lets it.
+fn kept(command: &cli::Lock, before: Option<&Lock>, name: &str) -> Result<Kept, Stop> {
+    let upgrade = match &command.upgrade {
+        None => Upgrade::Nothing,
+        Some(names) if names.iter().all(String::is_empty) => Upgrade::All,
+        Some(names) => Upgrade::Names(names.clone()),
     };
-    // A name is one within its own ecosystem: Debian and PyPI both have a tzdata.
-    let twin = |lock: &Lock, artifact: &Artifact| {
-        let same = |other: &&Artifact| other.coordinate.unversioned() == artifact.coordinate.unversioned();
-        lock.artifacts.iter().find(same).map(|other| other.coordinate.version().to_owned())
-    };
-    for artifact in &after.artifacts {
-        let (name, version) = (artifact.coordinate.name(), artifact.coordinate.version());
-        match twin(before, artifact) {
-            None => world.ui.step("Adding", format_args!("{name} {version}")),
-            Some(was) if was != version => world.ui.step("Updating", format_args!("{name} {was} -> {version}")),
-            Some(_) => {}
+    let Some(before) = before else { return Ok(Kept::default()) };
+    Kept::of(before, &upgrade).map_err(|unknown| {
+        Stop::Usage(format!("{name} holds no {}; a profile stands before --upgrade", unknown.join(", ")))
+    })
+}
+
+/// What differs from the lock before.
+#[derive(Serialize)]
+struct Changes<'a> {
+    lockfile: String,
+    artifacts: usize,
+    added: Vec<Moved<'a>>,
+    moved: Vec<Moved<'a>>,
+    removed: Vec<Moved<'a>>,
+    /// Names of the layers whose bytes are others now.
+    layers: Vec<&'a str>,
+    /// Their bytes, which a registry that has the images before lacks.
+    upload: u64,
+}
+
+/// An artifact that came, went or moved, and who asks for it.
+#[derive(Serialize)]
+struct Moved<'a> {
+    name: String,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    via: &'a [String],
+}
+
+impl<'a> Changes<'a> {
+    fn of(lockfile: String, before: Option<&'a Lock>, after: &'a Lock) -> Self {
+        // A name is one within its own ecosystem: Debian and PyPI both have a tzdata.
+        let twin = |lock: Option<&'a Lock>, artifact: &Artifact| {
+            let same = |other: &&Artifact| other.coordinate.unversioned() == artifact.coordinate.unversioned();
+            lock?.artifacts.iter().find(same).map(|other| other.coordinate.version())
+        };
+        let (mut added, mut moved, mut removed) = (Vec::new(), Vec::new(), Vec::new());
+        for artifact in &after.artifacts {
+            let (name, to) = (artifact.coordinate.name(), artifact.coordinate.version());
+            let from = twin(before, artifact);
+            let change = Moved { name, from, to: Some(to), via: &artifact.via };
+            match from {
+                None => added.push(change),
+                Some(from) if from != to => moved.push(change),
+                Some(_) => {}
+            }
         }
+        for artifact in before.into_iter().flat_map(|lock| &lock.artifacts) {
+            if twin(Some(after), artifact).is_none() {
+                let (name, from) = (artifact.coordinate.name(), Some(artifact.coordinate.version()));
+                removed.push(Moved { name, from, to: None, via: &artifact.via });
+            }
+        }
+        let old: Vec<_> = before.into_iter().flat_map(|lock| &lock.layers).map(|layer| layer.digest).collect();
+        let new = after.layers.iter().filter(|layer| !old.contains(&layer.digest));
+        let upload = new.clone().map(|layer| layer.size).sum();
+        let layers = new.map(|layer| layer.name.as_str()).collect();
+        Self { lockfile, artifacts: after.artifacts.len(), added, moved, removed, layers, upload }
     }
-    for artifact in before.artifacts.iter().filter(|artifact| twin(after, artifact).is_none()) {
-        world.ui.step("Removing", format_args!("{} {}", artifact.coordinate.name(), artifact.coordinate.version()));
+
+    /// One line an artifact, with who asks for it, and one for the layers.
+    fn say(&self, is_first: bool, world: &World) {
+        if is_first {
+            world.ui.step("Chose", format_args!("{} artifacts", self.artifacts));
+            return;
+        }
+        let why = |moved: &Moved<'_>| moved.via.first().map(|via| format!(" ({via})")).unwrap_or_default();
+        for moved in &self.added {
+            world.ui.step("Adding", format_args!("{} {}{}", moved.name, moved.to.unwrap_or_default(), why(moved)));
+        }
+        for moved in &self.moved {
+            let (from, to) = (moved.from.unwrap_or_default(), moved.to.unwrap_or_default());
+            world.ui.step("Updating", format_args!("{} {from} -> {to}{}", moved.name, why(moved)));
+        }
+        for moved in &self.removed {
+            world.ui.step("Removing", format_args!("{} {}", moved.name, moved.from.unwrap_or_default()));
+        }
+        if self.layers.is_empty() {
+            world.ui.step("Unchanged", "every layer");
+        } else {
+            let layers = self.layers.join(", ");
+            world.ui.step("Changed", format_args!("{layers}: {} to upload", ui::size(self.upload)));
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::debian::keyring::Keyring;
 use crate::endpoints;
 use crate::error::{Error, Failure};
 use crate::fetch;
-use crate::lock::LockedRelease;
+use crate::lock::{Kept, LockedRelease};
 use crate::matrix::{self, Release, Stack};
 use crate::maven::{self, Exclusion, Platform, Requested, Root, bundled, place};
 use crate::net::Registries;
@@ -20,6 +20,19 @@ use crate::pypi;
 use crate::tree::MemberKind;
 
 use super::{World, base, gather, inputs};
+
+/// What is resolved.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The profile.
+    pub(super) profile: &'a Profile,
+    /// Its directory.
+    pub(super) directory: &'a Path,
+    /// The files that it names.
+    pub(super) own: &'a OwnFiles,
+    /// What stays of an earlier lock where it still fits.
+    pub(super) kept: &'a Kept,
+}
 
 /// What the profile comes down to.
 pub(super) struct Resolved {
@@ -36,16 +49,18 @@ pub(super) struct Resolved {
 }
 
 /// Chooses, resolves, pins and fetches.
-pub(super) fn resolve(profile: &Profile, directory: &Path, own: &OwnFiles, world: &World) -> Result<Resolved, Failure> {
+pub(super) fn resolve(asked: &Asked<'_>, world: &World) -> Result<Resolved, Failure> {
     let registries = world.registries();
-    let base = base::find(profile, directory, world)?;
+    let profile = asked.profile;
+    let base = base::find(profile, asked.directory, world)?;
     let pinned = match (&profile.stack.base, &base) {
         (Some(at), Some(base)) => Some(crate::base::pinned(profile, at, &base.found)?),
         _ => None,
     };
     let profile = pinned.as_ref().unwrap_or(profile);
+    let asked = Asked { profile, ..*asked };
     let newer = newer(profile, &registries, world)?;
-    let selection = matrix::select(profile, newer.as_ref())?;
+    let selection = matrix::reselect(profile, &asked.kept.stack, newer.as_ref())?;
     let stack = selection.stack;
     let mut problems = selection.warnings;
     problems.extend(matrix::newer_spark(profile).map(matrix::newer));
@@ -58,7 +73,7 @@ pub(super) fn resolve(profile: &Profile, directory: &Path, own: &OwnFiles, world
     let (debian, python, jdk) = if let Some(base) = &base {
         (Vec::new(), base.found.python.clone(), base.found.java.clone())
     } else {
-        let debian = debian::resolve(&debian_request(profile, &stack, own, world)?, &registries)?;
+        let debian = debian::resolve(&debian_request(&asked, &stack, world)?, &registries)?;
         problems.extend(debian.warnings);
         let believed = debian.releases.into_iter();
         releases.extend(believed.map(|r| LockedRelease { suite: r.suite, date: r.date, keys: r.keys }));
@@ -71,12 +86,12 @@ pub(super) fn resolve(profile: &Profile, directory: &Path, own: &OwnFiles, world
     let sdist = gather::sdist(&pyspark, world)?;
     let shipped = pypi::pyspark::bundled_jars(&sdist);
 
-    let wheels =
-        pypi::resolve::resolve(&python_request(profile, &stack, &sdist.requires, &python, own, world)?, &registries)?;
+    let request = python_request(&asked, &stack, &sdist.requires, &python, world)?;
+    let wheels = pypi::resolve::resolve(&request, &registries)?;
     if world.endpoints.get(Registry::Maven).is_err() {
         suggest_maven(&pyspark, &sdist, world);
     }
-    let (jars, more) = jars(profile, &stack, &jdk, &shipped, &registries, world)?;
+    let (jars, more) = jars(&asked, (&stack, &jdk), &shipped, &registries, world)?;
     problems.extend(more);
 
     let mut artifacts = debian;
@@ -117,7 +132,8 @@ pub(super) fn fetch(artifacts: &[Artifact], registries: &Registries<'_>, world: 
     fetch::fetch(artifacts, registries, &locate, &world.ui)
 }
 
-fn debian_request(profile: &Profile, stack: &Stack, own: &OwnFiles, world: &World) -> Result<debian::Request, Failure> {
+fn debian_request(asked: &Asked<'_>, stack: &Stack, world: &World) -> Result<debian::Request, Failure> {
+    let Asked { profile, own, kept, .. } = *asked;
     let files = project::keyrings(|path| world.environment.system(path));
     let extra: Vec<_> = profile
         .debian
@@ -132,6 +148,7 @@ fn debian_request(profile: &Profile, stack: &Stack, own: &OwnFiles, world: &Worl
         java: Some(stack.java.clone()),
         packages: profile.debian.packages.clone(),
         essential: false,
+        kept: kept.debian.clone(),
         pins: profile.debian.pins.clone(),
         keyring: Keyring::read(&files, &extra)?,
         now: world.environment.now,
@@ -139,13 +156,13 @@ fn debian_request(profile: &Profile, stack: &Stack, own: &OwnFiles, world: &Worl
 }
 
 fn python_request(
-    profile: &Profile,
+    asked: &Asked<'_>,
     stack: &Stack,
     requires: &[String],
     python_full: &str,
-    own: &OwnFiles,
     world: &World,
 ) -> Result<pypi::resolve::Request, Failure> {
+    let Asked { profile, own, .. } = *asked;
     let mut files = Vec::new();
     for path in &profile.python.files {
         let Some((digest, size)) = own.stored.get(&path.value) else { continue };
@@ -172,6 +189,7 @@ fn python_request(
         glibc,
         arch: "x86_64".to_owned(),
         files,
+        kept: asked.kept.python.clone(),
     })
 }
 
@@ -202,16 +220,16 @@ type Jars = (Vec<Artifact>, Vec<Problem>);
 
 /// The jars beside and instead of Spark's.
 fn jars(
-    profile: &Profile,
-    stack: &Stack,
-    jdk: &str,
+    asked: &Asked<'_>,
+    (stack, jdk): (&Stack, &str),
     shipped: &[String],
     registries: &Registries<'_>,
     world: &World,
 ) -> Result<Jars, Failure> {
+    let profile = asked.profile;
     let shipped: Vec<bundled::Bundled> = shipped.iter().filter_map(|file| bundled::Bundled::parse(file)).collect();
     let mut problems = Vec::new();
-    let roots = roots(profile, stack, registries, &mut problems)?;
+    let roots = roots(asked, stack, registries, &mut problems)?;
     let instead = overrides(profile, stack, &shipped, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into());
@@ -222,8 +240,10 @@ fn jars(
     let exclude: Vec<Exclusion> =
         profile.maven.exclude.iter().filter_map(|text| Exclusion::parse(&text.value)).collect();
     let platform = Platform { jdk: jdk.to_owned(), arch: "amd64".to_owned() };
-    let resolution =
-        maven::resolve(&maven::Request { roots, platform, exclude, ..maven::Request::default() }, registries)?;
+    let resolution = maven::resolve(
+        &maven::Request { roots, platform, exclude, kept: asked.kept.maven.clone(), ..maven::Request::default() },
+        registries,
+    )?;
     for (pom, reason) in &resolution.ignored {
         world
             .ui
@@ -256,13 +276,13 @@ fn jars(
 
 /// `[maven] jars` with every version; one without is the matrix's, the first that the registry has.
 fn roots(
-    profile: &Profile,
+    asked: &Asked<'_>,
     stack: &Stack,
     registries: &Registries<'_>,
     problems: &mut Vec<Problem>,
 ) -> Result<Vec<Root>, Error> {
     let mut roots = Vec::new();
-    for jar in &profile.maven.jars {
+    for jar in &asked.profile.maven.jars {
         let requested = match maven::parse_request(&jar.value) {
             Ok(requested) => requested,
             Err(reason) => {
@@ -271,9 +291,14 @@ fn roots(
             }
         };
         let (group, artifact) = (&requested.group, &requested.artifact);
-        let version = match &requested.version {
-            Some(version) => Some(version.clone()),
-            None => published(group, artifact, &matrix::jar_versions(stack, group, artifact), registries)?,
+        let version = if let Some(version) = &requested.version {
+            Some(version.clone())
+        } else {
+            let mut versions = matrix::jar_versions(stack, group, artifact);
+            let kept = asked.kept.maven.get(&format!("{group}:{artifact}"));
+            // Of what the matrix knows, first what is locked.
+            versions.sort_by_key(|version| Some(version) != kept);
+            published(group, artifact, &versions, registries)?
         };
         let Some(version) = version else {
             let message = format!("no version of `{group}:{artifact}` for Spark {} is known", stack.spark);

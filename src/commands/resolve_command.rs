@@ -154,6 +154,7 @@ fn of_python(of: &ResolvePython, typed: &Typed) -> Result<python::Request, Stop>
         glibc: glibc.ok_or_else(wrong)?,
         arch: of.arch.clone(),
         files: Vec::new(),
+        kept: BTreeMap::new(),
     })
 }
 
@@ -184,6 +185,7 @@ fn of_debian(of: &ResolveDebian, typed: &mut Typed, world: &World) -> Result<Res
         java: None,
         packages: typed.roots.clone(),
         essential: of.essential,
+        kept: BTreeMap::new(),
         pins,
         keyring,
         now: world.environment.now,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::artifact::{Artifact, Coordinate};
 use crate::cli;
-use crate::lock::Lock;
+use crate::lock::{Lock, is_named};
 
 use super::{Request, Stop, World, say};
 
@@ -84,11 +84,6 @@ fn inverted(profile: &str, lock: &Lock, name: &str) -> String {
         reasons(&mut out, artifact, lock, "", &mut BTreeSet::new());
     }
     out
-}
-
-fn is_named(artifact: &Artifact, name: &str) -> bool {
-    let own = artifact.coordinate.name();
-    own == name || own.rsplit(':').next() == Some(name)
 }
 
 fn reasons(out: &mut String, artifact: &Artifact, lock: &Lock, indent: &str, above: &mut BTreeSet<String>) {

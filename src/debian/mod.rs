@@ -29,6 +29,7 @@ use crate::problem::codes::debian as codes;
 use crate::profile::Located;
 
 use keyring::Keyring;
+use packages::Package;
 use universe::Universe;
 
 /// What is wanted of Debian.
@@ -48,6 +49,8 @@ pub struct Request {
     pub essential: bool,
     /// Package → version or glob.
     pub pins: Vec<(Located<String>, Located<String>)>,
+    /// Versions of packages that stay as long as the archive has them and they go together.
+    pub kept: BTreeMap<String, String>,
     /// Whose signatures count.
     pub keyring: Keyring,
     /// Seconds since 1970 at which signatures, keys and `Valid-Until` are judged.
@@ -92,26 +95,17 @@ pub fn registry_of(file: &str) -> Registry {
 /// Every problem of section `debian` of the codes; [`Error::Registry`] where an index is not
 /// signed, not current, damaged or absent, and whatever `index` fails with.
 pub fn resolve(request: &Request, index: &dyn Index) -> Result<Resolution, Failure> {
-    let mut roots = roots(request)?;
+    let roots = roots(request)?;
     let archives = archive::archives(request);
     let releases = archive::releases(&archives, request, index)?;
     let texts = archive::packages(&releases, request, index)?;
     let indexes = archive::read(&releases, &texts, &request.arch)?;
-    let pins = request.pins.iter().map(|(name, pin)| (name.value.as_str(), pin.value.as_str())).collect();
-    let universe = Universe::new(&indexes, &pins, &request.arch)?;
-    let broken = broken_pins(request, &universe);
-    if !broken.is_empty() {
-        return Err(broken.into());
-    }
-    if request.essential {
-        let essential = universe.candidates().filter(|(_, package)| package.essential);
-        roots.extend(essential.map(|(_, package)| resolve::Root {
-            name: package.name.to_owned(),
-            reason: "essential",
-            at: None,
-        }));
-    }
-    let closure = resolve::resolve(&universe, &roots)?;
+    let pins: Pins = request.pins.iter().map(|(name, pin)| (name.value.as_str(), pin.value.as_str())).collect();
+    let near = with_kept(request, &indexes, &pins);
+    let (universe, closure) = match choose(&indexes, &near, &roots, request) {
+        Err(Failure::Problems(_)) if near != pins => choose(&indexes, &pins, &roots, request),
+        chosen => chosen,
+    }?;
     let mut artifacts = Vec::with_capacity(closure.len());
     for (package, via) in &closure {
         artifacts.push(Artifact { via: via.clone(), ..universe.package(*package).artifact()? });
@@ -125,6 +119,40 @@ pub fn resolve(request: &Request, index: &dyn Index) -> Result<Resolution, Failu
         warnings: unused_pins(request, &artifacts),
         artifacts,
     })
+}
+
+type Pins<'r> = BTreeMap<&'r str, &'r str>;
+
+/// The user's pins, and one for what is kept and still there.
+fn with_kept<'r>(request: &'r Request, indexes: &[Vec<Package<'_>>], pins: &Pins<'r>) -> Pins<'r> {
+    let mut near = pins.clone();
+    for package in indexes.iter().flatten() {
+        if let Some((name, version)) = request.kept.get_key_value(package.name)
+            && version == package.version
+        {
+            near.entry(name).or_insert(version);
+        }
+    }
+    near
+}
+
+fn choose<'a>(
+    indexes: &[Vec<Package<'a>>],
+    pins: &Pins<'_>,
+    roots: &[resolve::Root],
+    request: &'a Request,
+) -> Result<(Universe<'a>, resolve::Closure), Failure> {
+    let universe = Universe::new(indexes, pins, &request.arch)?;
+    let broken = broken_pins(request, &universe);
+    if !broken.is_empty() {
+        return Err(broken.into());
+    }
+    let essential = universe.candidates().filter(|(_, package)| request.essential && package.essential);
+    let essential =
+        essential.map(|(_, package)| resolve::Root { name: package.name.to_owned(), reason: "essential", at: None });
+    let roots: Vec<resolve::Root> = roots.iter().cloned().chain(essential).collect();
+    let closure = resolve::resolve(&universe, &roots)?;
+    Ok((universe, closure))
 }
 
 /// The user's packages and the base's, or what is wrong with the suite and Java.

@@ -62,6 +62,7 @@ fn request(packages: &[&str], pins: &[(&str, &str)]) -> Request {
         java: Some("17".to_owned()),
         packages: packages.iter().map(|name| located(name)).collect(),
         essential: false,
+        kept: BTreeMap::new(),
         pins: pins.iter().map(|(name, pin)| (located(name), located(pin))).collect(),
         keyring: keyring(),
         now: NOW,
@@ -114,6 +115,25 @@ fn a_request_becomes_pinned_files() {
         resolution.warnings.iter().map(|w| w.message.as_str()).collect::<Vec<_>>(),
         ["hostname is pinned, but not in the image"]
     );
+}
+
+/// A package stays at what was chosen before as long as the archive has it and the others go with it.
+#[test]
+fn an_earlier_choice_stays_where_it_fits() {
+    let chosen = |kept: &[(&str, &str)], pins: &[(&str, &str)]| {
+        let kept = kept.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect();
+        let resolution = resolve(&Request { kept, ..request(&["curl"], pins) }, &archive()).unwrap();
+        let wanted = resolution.artifacts.into_iter().map(|artifact| artifact.coordinate.to_string());
+        wanted.filter(|text| text.contains("curl")).collect::<Vec<_>>().join(" ")
+    };
+    let newest = "deb:curl=7.2:amd64 deb:libcurl4=7.2:amd64";
+    assert_eq!(chosen(&[], &[]), newest);
+    assert_eq!(chosen(&[("curl", "7.1"), ("libcurl4", "7.1")], &[]), "deb:curl=7.1:amd64 deb:libcurl4=7.1:amd64");
+    // Alone it does not fit: then nothing is kept.
+    assert_eq!(chosen(&[("curl", "7.1")], &[]), newest);
+    // The archive has lost it; the user says otherwise.
+    assert_eq!(chosen(&[("curl", "7.0"), ("libcurl4", "7.0")], &[]), newest);
+    assert_eq!(chosen(&[("curl", "7.1"), ("libcurl4", "7.1")], &[("curl", "7.2"), ("libcurl4", "7.2")]), newest);
 }
 
 #[test]

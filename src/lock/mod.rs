@@ -15,8 +15,10 @@ use crate::layer::{Layer, Recipe};
 use crate::matrix::Stack;
 
 mod inputs;
+mod kept;
 
 pub use inputs::{Change, changes, inputs};
+pub use kept::{Kept, Upgrade, is_named};
 
 /// The format of lockfile that this version reads and writes.
 pub const VERSION: u32 = 1;
@@ -111,13 +113,22 @@ impl Lock {
     /// [`Error::Archive`] names the file, and the version where it is one that this sparkbake does
     /// not know.
     pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
-        let envelope: Envelope = toml::from_str(text).map_err(|error| Error::archive(file, error.message()))?;
+        let marks = ["<<<<<<< ", ">>>>>>> "];
+        if let Some(line) = text.lines().position(|line| marks.iter().any(|mark| line.starts_with(mark))) {
+            let reason = format!(
+                "line {} is the mark of a merge conflict: take either side, then `sparkbake lock` moves what has to move",
+                line + 1
+            );
+            return Err(Error::archive(file, reason));
+        }
+        let wrong = |error: toml::de::Error| Error::archive(file, error.to_string().trim_end());
+        let envelope: Envelope = toml::from_str(text).map_err(wrong)?;
         if envelope.version != VERSION {
             let reason =
                 format!("is a lockfile of version {}; this sparkbake knows version {VERSION}", envelope.version);
             return Err(Error::archive(file, reason));
         }
-        toml::from_str(text).map_err(|error| Error::archive(file, error.to_string().trim_end()))
+        toml::from_str(text).map_err(wrong)
     }
 
     /// The layers of the base; none where there is no base.
@@ -237,6 +248,12 @@ mod tests {
     }
 
     #[test]
+    fn line_ends_of_windows_are_read() {
+        let text = lock().to_toml().unwrap();
+        assert_eq!(Lock::parse("x.lock", &text.replace('\n', "\r\n")).unwrap().to_toml().unwrap(), text);
+    }
+
+    #[test]
     fn another_version_or_recipe_is_named() {
         let text = lock().to_toml().unwrap();
         let cases = [
@@ -245,6 +262,8 @@ mod tests {
             text.replace("epoch = 1700000000", "epoch = -1"),
             text.replace("size = 7", "size = 7\nmirror = \"x\""),
             "nonsense".to_owned(),
+            text.replace("[[layer]]", "<<<<<<< ours\n[[layer]]"),
+            text.replace("sha256:2ed534", "sha256:2eg534"),
         ];
         let said: Vec<String> = cases.iter().map(|case| Lock::parse("x.lock", case).unwrap_err().to_string()).collect();
         insta::assert_snapshot!(said.join("\n--\n"), @r#"
@@ -268,7 +287,19 @@ mod tests {
            | ^^^^^^
         unknown field `mirror`, expected one of `name`, `diff-id`, `digest`, `size`
         --
-        x.lock: key with no value, expected `=`
+        x.lock: TOML parse error at line 1, column 9
+          |
+        1 | nonsense
+          |         ^
+        key with no value, expected `=`
+        --
+        x.lock: line 24 is the mark of a merge conflict: take either side, then `sparkbake lock` moves what has to move
+        --
+        x.lock: TOML parse error at line 27, column 10
+           |
+        27 | digest = "sha256:2eg534af191bc3baaf1e09263808bf1bdd68db6241bd8f81e2bb014653dcbb36"
+           |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        `sha256:2eg534af191bc3baaf1e09263808bf1bdd68db6241bd8f81e2bb014653dcbb36` is not `sha256:` followed by 64 lower-case hexadecimal digits
         "#);
     }
 }

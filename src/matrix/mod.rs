@@ -38,7 +38,7 @@ pub use facts::{AS_OF, LeftOut, formerly, rule, rules};
 pub use question::strangers;
 pub use release::Release;
 pub use rule::{Certainty, Rule, Severity, Step};
-pub use select::{newer, newer_spark, select};
+pub use select::{newer, newer_spark, reselect, select};
 pub use table::{Ending, Moves, Published, State, TableRow, ends, moves, published, table};
 
 use name::Kind;

@@ -1,6 +1,7 @@
 //! Choosing: [`select`] goes through every row that the pins leave open and takes the best.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use crate::problem::codes::matrix as code;
 use crate::problem::{At, Level, Problem};
@@ -92,6 +93,33 @@ impl Wishes {
         }
         stacks
     }
+}
+
+/// [`select`], with the axes of an earlier choice wherever the profile leaves them open and a row without denial has
+/// them: a newer release alone is no reason to move.
+///
+/// # Errors
+/// As [`select`].
+pub fn reselect(
+    profile: &Profile,
+    kept: &BTreeMap<&'static str, String>,
+    newer: Option<&Release>,
+) -> Result<Selection, Vec<Problem>> {
+    let mut near = profile.clone();
+    for (axis, version) in kept {
+        match pin_mut(&mut near.stack, axis) {
+            Some(Some(pin)) if is_of(version, &pin.value) => pin.value.clone_from(version),
+            Some(open @ None) => *open = Some(Located { value: version.clone(), at: At::default() }),
+            _ => {}
+        }
+    }
+    let Ok(mut selection) = select(&near, newer) else { return select(profile, newer) };
+    for warning in &mut selection.warnings {
+        // What the profile leaves open stands nowhere in it.
+        warning.at = warning.at.take().filter(|at| !at.key.is_empty());
+        warning.also.retain(|(at, _)| !at.key.is_empty());
+    }
+    Ok(selection)
 }
 
 /// Fills what the profile leaves open: the row with the fewest warnings, among those the newest

@@ -50,6 +50,8 @@ pub struct Request {
     pub managed: BTreeMap<[String; 4], String>,
     /// Artifacts whose dependencies are not wanted.
     pub alone: Vec<Exclusion>,
+    /// Versions that ranges take wherever they hold them, by `group:artifact`.
+    pub kept: BTreeMap<String, String>,
 }
 
 impl Exclusion {

@@ -249,7 +249,9 @@ impl Walk<'_, '_> {
         let all = self.poms.versions(&request.key[0], &request.key[1])?;
         let fits =
             |v: &&Version| !v.text().ends_with("-SNAPSHOT") && range.holds(v) && forced.iter().all(|f| f.holds(v));
-        Ok(all.iter().rev().find(fits).map(|v| v.text().to_owned()))
+        let kept = self.asked.kept.get(&request.name());
+        let kept = kept.and_then(|kept| all.iter().filter(fits).find(|v| v.text() == kept));
+        Ok(kept.or_else(|| all.iter().rev().find(fits)).map(|v| v.text().to_owned()))
     }
 
     fn mediate(

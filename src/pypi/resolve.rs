@@ -46,6 +46,8 @@ pub struct Request {
     pub arch: String,
     /// Own wheels, each the one candidate of its project.
     pub files: Vec<OwnWheel>,
+    /// Versions that are taken wherever they fit, by normalised name.
+    pub kept: BTreeMap<String, String>,
 }
 
 /// A project whose version is decided elsewhere, and which need not have a wheel. It is asked for, but
@@ -301,6 +303,16 @@ impl<'a> Search<'a> {
         wanted.ranges.push(range(requirement));
     }
 
+    /// The version of a project that an earlier choice had, where a range holds it and it can be installed.
+    fn kept(&self, name: &str, range: &Ranges<Version>) -> Result<Option<Version>, Error> {
+        let kept = self.request.kept.get(name).and_then(|text| Version::from_str(text).ok());
+        let Some(version) = kept.filter(|version| range.contains(version)) else { return Ok(None) };
+        let found = self.project(name)?;
+        let mut candidates = found.as_deref().unwrap_or_default().iter();
+        let there = candidates.any(|c| c.version == version && c.wheel.is_ok() && !c.is_yanked());
+        Ok(there.then_some(version))
+    }
+
     /// The newest version of a project within a range that pip would take.
     pub(super) fn newest(&self, name: &str, range: &Ranges<Version>) -> Result<Option<Version>, Error> {
         let Some(candidates) = self.project(name)? else { return Ok(None) };
@@ -502,7 +514,10 @@ impl DependencyProvider for Search<'_> {
     fn choose_version(&self, package: &Package, range: &Ranges<Version>) -> Result<Option<Version>, Error> {
         match package.project() {
             None => Ok(Some(Version::new([0]))),
-            Some(name) => self.newest(name, range),
+            Some(name) => match self.kept(name, range)? {
+                Some(version) => Ok(Some(version)),
+                None => self.newest(name, range),
+            },
         }
     }
 

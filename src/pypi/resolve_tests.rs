@@ -90,6 +90,7 @@ fn request(requirements: &[&str]) -> Request {
         glibc: (2, 36),
         arch: "x86_64".to_owned(),
         files: Vec::new(),
+        kept: BTreeMap::new(),
     }
 }
 
@@ -104,6 +105,32 @@ fn outcome(request: &Request) -> Vec<String> {
             problems.iter().map(line).collect()
         }
         Err(Failure::World(error)) => vec![error.to_string()],
+    }
+}
+
+/// What was chosen before stays wherever it fits, and nothing else.
+#[test]
+fn an_earlier_choice_stays_where_it_fits() {
+    for (requirements, kept, expected) in [
+        (&["app"][..], "app==1.0", vec!["app==1.0", "low==2.0", "old==1.0"]),
+        (&["app>=2"], "app==1.0", vec!["app==2.0", "low==2.0"]),
+        (&["low"], "low==1.0", vec!["low==1.0"]),
+        // Another's need moves it.
+        (&["app>=2", "low"], "low==1.0", vec!["app==2.0", "low==2.0"]),
+        // It is gone, was withdrawn, or never had a wheel.
+        (&["low"], "low==1.7", vec!["low==2.0"]),
+        (&["withdrawn"], "withdrawn==1.1", vec!["withdrawn==1.0"]),
+        (&["low"], "low==3.0rc1", vec!["low==3.0rc1"]),
+    ] {
+        let (name, version) = kept.split_once("==").unwrap();
+        let kept = BTreeMap::from([(name.to_owned(), version.to_owned())]);
+        let chosen = outcome(&Request { kept, ..request(requirements) });
+        let chosen: Vec<&str> = chosen
+            .iter()
+            .filter_map(|line| line.trim_start_matches("pypi:").split(' ').next())
+            .filter(|one| !one.starts_with("py4j"))
+            .collect();
+        assert_eq!(chosen, expected, "{requirements:?} with {name}");
     }
 }
 

@@ -19,6 +19,7 @@ mod diagnose;
 mod failing;
 mod jars;
 mod killed;
+mod locks;
 mod matrix;
 mod memory;
 mod mishaps;

@@ -1,6 +1,6 @@
 //! The closure that apt itself chooses, over the same archive.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
@@ -148,6 +148,7 @@ fn request(suite: &str, java: &str, security: bool, package: Option<&str>, envir
         security,
         java: Some(java.to_owned()),
         essential: false,
+        kept: BTreeMap::new(),
         packages: package.map(|name| Located { value: name.to_owned(), at }).into_iter().collect(),
         pins: Vec::new(),
         keyring: Keyring::read(&project::keyrings(|path| environment.system(path)), &[]).unwrap(),
