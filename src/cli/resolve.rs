@@ -26,7 +26,7 @@ pub enum ResolveOf {
 /// `resolve maven`.
 #[derive(Debug, Args)]
 pub struct ResolveMaven {
-    /// group:artifact:version or group:artifact:extension[:classifier]:version.
+    /// `group:artifact:version` or `group:artifact:extension[:classifier]:version`.
     #[arg(value_name = "ROOT", required = true)]
     pub roots: Vec<String>,
     /// Java that profiles of POMs see.
@@ -38,7 +38,7 @@ pub struct ResolveMaven {
     /// group:artifact to leave out wherever it would come in; either may be `*`; repeatable.
     #[arg(long, value_name = "GROUP:ARTIFACT", env = "SPARKBAKE_EXCLUDE")]
     pub exclude: Vec<String>,
-    /// Version that stands for whatever a dependency asks for, as <dependencyManagement> of the project that asks;
+    /// Version that stands for whatever a dependency asks for, as `<dependencyManagement>` of the project that asks;
     /// repeatable.
     #[arg(long, value_name = "GROUP:ARTIFACT:VERSION", env = "SPARKBAKE_MANAGED")]
     pub managed: Vec<String>,
