@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::reference::Repository;
 
@@ -23,6 +24,23 @@ pub struct Cli {
     /// The command.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// What was typed. Ends the process where it makes no sense, and where help was asked for.
+#[must_use]
+pub fn parse() -> Cli {
+    let mut command = lenient(Cli::command());
+    let matches = command.get_matches_mut();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// A flag's variable may be `1`, `yes` or empty, as people write them.
+fn lenient(command: clap::Command) -> clap::Command {
+    let flag = |argument: clap::Arg| match argument.get_action() {
+        ArgAction::SetTrue => argument.value_parser(FalseyValueParser::new()),
+        _ => argument,
+    };
+    command.mut_args(flag).mut_subcommands(lenient)
 }
 
 /// Options of every command.
@@ -557,12 +575,16 @@ pub struct Cache {
 }
 
 /// `cache …`.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum CacheAction {
     /// Print where the store is.
     Dir,
     /// Check every file of the store against its digest, and remove what is damaged.
     Verify,
-    /// Remove the whole store.
-    Prune,
+    /// Remove the whole store, or all that the locks given do not need.
+    Prune {
+        /// A lockfile, a profile that has one, or the name of a built-in profile; repeatable.
+        #[arg(long, value_name = "LOCK", num_args = 1.., env = "SPARKBAKE_KEEP")]
+        keep: Vec<String>,
+    },
 }

@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use sparkbake::cli::Cli;
+use sparkbake::cli;
 use sparkbake::commands;
 use sparkbake::environment::Environment;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = cli::parse();
     match Environment::read() {
         Ok(environment) => ExitCode::from(commands::run(&cli, environment)),
         Err(error) => {

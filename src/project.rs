@@ -77,6 +77,11 @@ impl Project {
             return Ok(Self { name: (*name).to_owned(), source, directory: cwd.to_owned(), lock_path: None });
         }
         let path = cwd.join(typed);
+        if typed == "sparkbake.toml" && !exists(&path) {
+            let names: Vec<&str> = BUILT_IN.iter().map(|(name, ..)| *name).collect();
+            let help = format!("`sparkbake init` writes one, and built in are {}", names.join(", "));
+            return Err(Error::archive("there is no sparkbake.toml here", help));
+        }
         let bytes = read_bounded(&path, PROFILE_MAX)?;
         let text = String::from_utf8(bytes).map_err(|_| Error::archive(typed, "is not UTF-8"))?;
         let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("sparkbake").to_owned();

@@ -4,6 +4,7 @@
 //! [`Ui`], which several threads share, because a line written behind a bar's back breaks the bar.
 
 use std::fmt;
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -174,7 +175,8 @@ impl Ui {
     fn line(&self, line: &str) {
         match &self.heard {
             Some(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned()),
-            None => self.bars.suspend(|| eprintln!("{line}")),
+            // Whoever listened may have gone.
+            None => self.bars.suspend(|| drop(writeln!(io::stderr(), "{line}"))),
         }
     }
 }

@@ -36,10 +36,10 @@ pub(super) fn check(command: &cli::Check, world: &World) -> Result<(), Stop> {
         |(weighed, source): &Weighed| json!({ "profile": source.name, "problems": problem::json(weighed, source) });
     match command.output_format {
         Some(cli::OutputFormat::Github) => {
-            say(&reports.iter().map(|(weighed, source)| problem::github(weighed, source)).collect::<String>());
+            say(&reports.iter().map(|(weighed, source)| problem::github(weighed, source)).collect::<String>())?;
         }
-        Some(cli::OutputFormat::Sarif) => say(&format!("{:#}\n", problem::sarif(&reports))),
-        None if command.json => say(&format!("{}\n", reports.iter().map(as_json).collect::<Value>())),
+        Some(cli::OutputFormat::Sarif) => say(&format!("{:#}\n", problem::sarif(&reports)))?,
+        None if command.json => say(&format!("{}\n", reports.iter().map(as_json).collect::<Value>()))?,
         None => {}
     }
     if failed { Err(Stop::Problems) } else { Ok(()) }

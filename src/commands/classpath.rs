@@ -286,9 +286,9 @@ fn say_explanation(command: &cli::Classpath, explanation: &Explanation) -> Resul
         if let Some(fields) = json.as_object_mut() {
             fields.insert("explanation".to_owned(), json!(explanation));
         }
-        say(&format!("{json}\n"));
+        say(&format!("{json}\n"))?;
     } else {
-        say(&explanation.to_string());
+        say(&explanation.to_string())?;
     }
     if explanation.is_sound() { Ok(()) } else { Err(Stop::Problems) }
 }
@@ -335,15 +335,15 @@ fn show(
         if let (Some(details), Some(json)) = (&report.details, json.as_object_mut()) {
             json.insert("all".to_owned(), json!(details));
         }
-        say(&format!("{json}\n"));
+        say(&format!("{json}\n"))?;
         return if shown == 0 { Ok(()) } else { Err(Stop::Problems) };
     }
     super::show(weighed, source, world);
     if let Some(details) = &report.details {
-        say(&details.to_string());
+        say(&details.to_string())?;
     }
     for proof in &report.proofs {
-        say(&format!("{proof}\n"));
+        say(&format!("{proof}\n"))?;
     }
     let summary = format!("{}, {}: ", plural(report.jars, "jar", "jars"), plural(report.classes, "class", "classes"));
     let found = if shown == 0 { "everything links".to_owned() } else { plural(shown, "finding", "findings") };
@@ -351,7 +351,7 @@ fn show(
         0 => String::new(),
         n => format!("; {} that only optional code names: nowhere (--all lists them)", plural(n, "class", "classes")),
     };
-    say(&format!("{summary}{found}{optional}\n"));
+    say(&format!("{summary}{found}{optional}\n"))?;
     if shown == 0 { Ok(()) } else { Err(Stop::Problems) }
 }
 

@@ -12,22 +12,22 @@ use crate::cli::{Cli, Completions, Shell};
 use crate::matrix;
 use crate::problem;
 
-use super::say;
+use super::{Stop, say};
 
-pub(super) fn completions(request: &Completions) {
+pub(super) fn completions(request: &Completions) -> Result<(), Stop> {
     if request.words.is_empty() {
-        say(match request.shell {
+        let script = match request.shell {
             Shell::Bash => include_str!("completions/sparkbake.bash"),
             Shell::Zsh => include_str!("completions/sparkbake.zsh"),
             Shell::Fish => include_str!("completions/sparkbake.fish"),
-        });
-        return;
+        };
+        return Ok(say(script)?);
     }
     let last = request.words.len() - 1;
     // What cannot be completed is no mistake: the shell says nothing either.
     let found = complete(&mut command(), request.words.clone(), last, None).unwrap_or_default();
     let lines: Vec<String> = found.iter().map(|one| format!("{}\n", one.get_value().to_string_lossy())).collect();
-    say(&lines.concat());
+    Ok(say(&lines.concat())?)
 }
 
 /// The command line with the values that the facts know.

@@ -27,9 +27,9 @@ pub(super) fn diagnose(command: &cli::Diagnose, world: &World) -> Result<(), Sto
     let diagnosis = find(&log, command.exited);
     if command.json {
         let text = serde_json::to_string_pretty(&diagnosis).map_err(|error| Error::archive("the answer", error))?;
-        say(&(text + "\n"));
+        say(&(text + "\n"))?;
     } else {
-        say(&visible(&text(&diagnosis, request.as_ref())));
+        say(&visible(&text(&diagnosis, command.exited, request.as_ref())))?;
     }
     let known = diagnosis.cause.is_some() || diagnosis.end == End::Well;
     if known { Ok(()) } else { Err(Stop::Problems) }
@@ -49,13 +49,16 @@ fn read(typed: Option<&str>, world: &World) -> Result<Vec<u8>, Error> {
 }
 
 /// The answer as people read it; with the profile's line, where there is one.
-pub(super) fn text(diagnosis: &Diagnosis, request: Option<&Request>) -> String {
+pub(super) fn text(diagnosis: &Diagnosis, exited: Option<i32>, request: Option<&Request>) -> String {
     let mut out = String::new();
     match (&diagnosis.cause, diagnosis.end) {
         (Some(cause), _) => at_length("cause", cause, request, &mut out),
         (None, End::Well) => {
-            let more = if diagnosis.beside.is_empty() { "" } else { ", or went on after what it shows" };
-            let _ = writeln!(out, "the run ended well{more}");
+            let _ = match (exited, diagnosis.beside.is_empty()) {
+                (Some(0), _) => writeln!(out, "the run ended well"),
+                (_, true) => writeln!(out, "no failure shows in the log"),
+                (_, false) => writeln!(out, "no failure ended the run: it went on after what the log shows"),
+            };
         }
         (None, end) => {
             let how = if end == End::Badly { "the run failed, and" } else { "how the run ended is not clear, and" };

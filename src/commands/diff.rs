@@ -68,9 +68,9 @@ pub(super) fn diff(command: &cli::Diff, world: &World) -> Result<(), Stop> {
     }
     if command.json {
         let text = serde_json::to_string_pretty(&difference);
-        say(&(text.map_err(|error| Error::archive("the answer", error))? + "\n"));
+        say(&(text.map_err(|error| Error::archive("the answer", error))? + "\n"))?;
     } else {
-        say(&visible(&text(&difference)));
+        say(&visible(&text(&difference)))?;
     }
     let same = difference == Difference::default();
     if same { Ok(()) } else { Err(Stop::Problems) }

@@ -36,11 +36,11 @@ fn show(world: &World) -> Result<(), Stop> {
                         net::shown(&root.url),
                         "",
                         endpoint.origin
-                    ));
+                    ))?;
                 }
             }
             Err(Error::NoEndpoint { reason, help, .. }) => {
-                say(&format!("{:<16} none: {reason}\n{:<16}   {help}\n", registry.name(), ""));
+                say(&format!("{:<16} none: {reason}\n{:<16}   {help}\n", registry.name(), ""))?;
             }
             Err(error) => failed = Some(error),
         }

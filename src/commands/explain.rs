@@ -18,17 +18,17 @@ pub(super) fn explain(command: &cli::Explain, world: &World) -> Result<(), Stop>
         return as_json(name, world);
     }
     if let Some(text) = problem::explain(name) {
-        say(&text);
+        say(&text)?;
         return Ok(());
     }
     if let Some(known) = diagnose::known(name) {
         let said = known.evidence.map_or_else(String::new, |line| format!("  looks like: {}\n", line.text));
-        say(&format!("{} [{name}]\n{said}  remedy: {}\n  source: {}\n", known.cause, known.fix, known.source));
+        say(&format!("{} [{name}]\n{said}  remedy: {}\n  source: {}\n", known.cause, known.fix, known.source))?;
         return Ok(());
     }
     match matrix::explain(name, world)? {
         Some(text) => {
-            say(&text);
+            say(&text)?;
             Ok(())
         }
         None => Err(unknown(name)),
@@ -47,9 +47,9 @@ fn setting(command: &cli::Explain, world: &World) -> Result<(), Stop> {
         Stop::Usage(format!("no jar of {whose} knows the setting `{name}`{hint}"))
     })?;
     if command.json {
-        say(&format!("{:#}\n", known::explain_json(name, &known)));
+        say(&format!("{:#}\n", known::explain_json(name, &known)))?;
     } else {
-        say(&visible(&format!("{text}  by the jars of {whose}\n")));
+        say(&visible(&format!("{text}  by the jars of {whose}\n")))?;
     }
     Ok(())
 }
@@ -60,7 +60,7 @@ fn as_json(name: &str, world: &World) -> Result<(), Stop> {
         None if diagnose::known(name).is_some() => json!({ "failure": name, "known": diagnose::known(name) }),
         None => matrix::explain_json(name, world)?.ok_or_else(|| unknown(name))?,
     };
-    say(&format!("{value:#}\n"));
+    say(&format!("{value:#}\n"))?;
     Ok(())
 }
 

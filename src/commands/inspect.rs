@@ -26,9 +26,9 @@ struct PlanSeen {
 pub(super) fn inspect(command: &cli::Inspect, world: &World) -> Result<(), Stop> {
     let seen = Seen::read(&command.image, command.plain_http, world)?;
     if command.json {
-        say(&format!("{:#}\n", report(&seen)));
+        say(&format!("{:#}\n", report(&seen)))?;
     } else {
-        say(&visible(&text(&seen)));
+        say(&visible(&text(&seen)))?;
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub(super) fn lock(command: &cli::Lock, world: &World) -> Result<(), Stop> {
         world.ui.step("Locked", path.display());
     }
     if command.json {
-        say(&format!("{:#}\n", serde_json::Value::Array(all)));
+        say(&format!("{:#}\n", serde_json::Value::Array(all)))?;
     }
     Ok(())
 }

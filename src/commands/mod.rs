@@ -162,10 +162,7 @@ pub fn run(cli: &Cli, environment: Environment) -> u8 {
         Command::Resolve(request) => resolve_command::resolve(request, &world),
         Command::Endpoints(request) => endpoints_command::endpoints(request, &world),
         Command::Cache(request) => cache::cache(request, &world),
-        Command::Completions(request) => {
-            completions::completions(request);
-            Ok(())
-        }
+        Command::Completions(request) => completions::completions(request),
     };
     match ended {
         Ok(()) => 0,
@@ -201,10 +198,13 @@ fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
-/// Data, on standard output. A reader that has gone away is nobody's failure.
-fn say(text: &str) {
+/// Data, on standard output. A reader that has gone away is nobody's failure; a full disk is.
+fn say(text: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::write("standard output")(source)),
+        _ => Ok(()),
+    }
 }
 
 /// A profile that was read, and the problems found on the way.

@@ -111,7 +111,7 @@ pub(super) fn publish(
     if let Some(path) = &command.metadata_file {
         project::write_whole(&world.environment.cwd.join(path), metadata.as_bytes())?;
     }
-    say(&if command.json { metadata } else { references.join("\n") + "\n" });
+    say(&if command.json { metadata } else { references.join("\n") + "\n" })?;
     Ok(())
 }
 

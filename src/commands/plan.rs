@@ -39,9 +39,9 @@ pub(super) fn plan(command: &cli::Plan, world: &World) -> Result<(), Stop> {
             let whole = Plan { layers, runtime: plan::runtime(&lock, profile, &settings) };
             let mut whole = serde_json::json!(whole);
             whole["memory"] = serde_json::json!(memory);
-            say(&format!("{whole:#}\n"));
+            say(&format!("{whole:#}\n"))?;
         } else {
-            say(&text(&request, &lock, &memory, &settings, &own_parts));
+            say(&text(&request, &lock, &memory, &settings, &own_parts))?;
         }
         request.judge(settings.warnings, false, world)?;
     }

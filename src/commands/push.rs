@@ -30,9 +30,9 @@ pub(super) fn push(command: &cli::Push, world: &World) -> Result<(), Stop> {
     }
     let pushed = remote.push(&content, &tags, &|digest| opened.blob(digest), world)?;
     if command.json {
-        say(&format!("{:#}\n", report(&remote, &content, &pushed)));
+        say(&format!("{:#}\n", report(&remote, &content, &pushed)))?;
     } else {
-        say(&format!("{}\n", remote.reference(&content.digest)));
+        say(&format!("{}\n", remote.reference(&content.digest)))?;
     }
     Ok(())
 }

@@ -30,9 +30,9 @@ pub(super) fn rebuild(command: &cli::Rebuild, world: &World) -> Result<(), Stop>
         None => of_image(command, world)?,
     };
     if command.json {
-        say(&report.json()?);
+        say(&report.json()?)?;
     } else {
-        say(&visible(&report.text()));
+        say(&visible(&report.text()))?;
     }
     if report.same { Ok(()) } else { Err(Stop::Problems) }
 }

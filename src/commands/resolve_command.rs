@@ -9,7 +9,7 @@ use crate::artifact::{Artifact, Coordinate};
 use crate::cli::{self, ResolveDebian, ResolveMaven, ResolveOf, ResolvePython};
 use crate::debian::{self, keyring::Keyring};
 use crate::digest::Digest;
-use crate::error::Failure;
+use crate::error::{Error, Failure};
 use crate::maven::{self, Chosen, Exclusion, Platform, Requested};
 use crate::problem::codes::maven as codes;
 use crate::problem::{At, Level, Problem, SourceFile};
@@ -36,14 +36,14 @@ pub(super) fn resolve(command: &cli::Resolve, world: &World) -> Result<(), Stop>
                 world.ui.warn(format_args!("{pom} counts as a POM without dependencies, as for Maven: {reason}"));
             }
             let target = format!("Maven, Java {}, {}", of.java, of.arch);
-            Closure { target, rows: resolution.chosen.into_iter().map(Row::of_jar).collect() }.say(of.json);
+            Closure { target, rows: resolution.chosen.into_iter().map(Row::of_jar).collect() }.say(of.json)?;
         }
         ResolveOf::Python(of) => {
             let typed = Typed::new(&of.roots);
             let request = of_python(of, &typed)?;
             let artifacts = typed.settle(python::choose(&request, &world.registries()), world)?;
             let target = format!("Python {}, glibc {}, {}", of.python, of.glibc, of.arch);
-            Closure { target, rows: artifacts.into_iter().map(Row::of_wheel).collect() }.say(of.json);
+            Closure { target, rows: artifacts.into_iter().map(Row::of_wheel).collect() }.say(of.json)?;
         }
         ResolveOf::Debian(of) => {
             let mut typed = Typed::new(&of.roots);
@@ -53,7 +53,7 @@ pub(super) fn resolve(command: &cli::Resolve, world: &World) -> Result<(), Stop>
             let warned: Vec<_> = resolution.warnings.into_iter().map(|problem| (Level::Warn, problem)).collect();
             typed.show(&warned, world);
             let target = format!("Debian {}, {}", of.suite, of.arch);
-            Closure { target, rows: resolution.artifacts.into_iter().map(Row::of_package).collect() }.say(of.json);
+            Closure { target, rows: resolution.artifacts.into_iter().map(Row::of_package).collect() }.say(of.json)?;
         }
     }
     Ok(())
@@ -238,8 +238,8 @@ struct Closure {
 }
 
 impl Closure {
-    fn say(&self, json: bool) {
-        say(&if json { self.json() } else { self.text() });
+    fn say(&self, json: bool) -> Result<(), Error> {
+        say(&if json { self.json() } else { self.text() })
     }
 
     fn text(&self) -> String {

@@ -51,7 +51,7 @@ pub(super) fn run(command: &cli::Run, world: &World) -> Result<u8, Stop> {
         return Ok(FAILED);
     }
     let report = subject.planned.as_ref().map(|planned| Report::new(planned, &peaks, limits.memory, ended.code));
-    tell(report.as_ref(), &ended, command, world);
+    tell(report.as_ref(), &ended, command, world)?;
     if let (true, Some(request), Some(report)) = (command.calibrate, &subject.request, &report) {
         calibrate(request, report, world)?;
     }
@@ -212,12 +212,11 @@ fn process(image: &ImageConfiguration, typed: &[String]) -> Result<Process, Erro
 }
 
 /// Says what was measured and, where the run failed, why.
-fn tell(report: Option<&Report>, ended: &Ended, command: &cli::Run, world: &World) {
+fn tell(report: Option<&Report>, ended: &Ended, command: &cli::Run, world: &World) -> Result<(), Error> {
     let diagnosis = (ended.code != 0).then(|| diagnose(&ended.log, Some(ended.code)));
     if command.json {
         let text = json!({ "exited": ended.code, "measured": report, "diagnosis": diagnosis });
-        say(&format!("{text:#}\n"));
-        return;
+        return say(&format!("{text:#}\n"));
     }
     if let Some(report) = report {
         world.ui.text(&format!("\n{}", report.text()));
@@ -225,8 +224,10 @@ fn tell(report: Option<&Report>, ended: &Ended, command: &cli::Run, world: &Worl
         world.ui.note("the image has no plan of sparkbake's to hold the measurements against");
     }
     if let Some(diagnosis) = diagnosis {
-        world.ui.text(&format!("\nexit code {}\n{}", ended.code, visible(&super::diagnose::text(&diagnosis, None))));
+        let text = super::diagnose::text(&diagnosis, Some(ended.code), None);
+        world.ui.text(&format!("\nexit code {}\n{}", ended.code, visible(&text)));
     }
+    Ok(())
 }
 
 /// Writes what the application holds to the profile.

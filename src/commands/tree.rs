@@ -20,7 +20,7 @@ pub(super) fn tree(command: &cli::Tree, world: &World) -> Result<(), Stop> {
             Some(name) => inverted(&request.project.name, &lock, name),
         };
         found |= !shown.is_empty();
-        say(&shown);
+        say(&shown)?;
     }
     match &command.invert {
         Some(name) if !found => Err(Stop::Usage(format!("no lock given holds `{name}`"))),

@@ -100,6 +100,11 @@ pub fn diagnose(bytes: &[u8], exited: Option<i32>) -> Diagnosis {
     };
     hits.retain(|hit| hit.signature.weight >= SYMPTOM);
     if end == End::Well {
+        if exited.is_none() {
+            let text = "the log shows no failure; that the run ended well its exit code alone can say (`--exited N`), for a \
+                container that is killed may leave such a log too";
+            diagnosis.notes.push(text.to_owned());
+        }
         diagnosis.beside = hits.iter().map(|hit| finding(hit, &log)).collect();
         return diagnosis;
     }

@@ -151,3 +151,36 @@ fn stale_files_are_swept_and_fresh_ones_are_not() {
     Store::open(dir.path(), time + STALE.as_secs() + 60).unwrap();
     assert!(!left.exists());
 }
+
+/// What a lock names stays, with what was made of it; everything else goes.
+#[test]
+fn pruning_keeps_what_is_locked_and_what_follows_from_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), 0).unwrap();
+    let unpack = |archive: &Digest, contents: &[u8]| {
+        store
+            .unpack(archive, 1, |_, out| {
+                out.write_all(contents).map_err(Error::write("test"))?;
+                Ok(contents.len())
+            })
+            .unwrap();
+        Digest::of(contents)
+    };
+    let (jar, other, layer) = (put(&store, b"a jar"), put(&store, b"another"), put(&store, b"a layer"));
+    let (spool, other_spool) = (unpack(&jar, b"its files"), unpack(&other, b"other files"));
+    let plan = Digest::of(b"a plan");
+    store.put_record("layer", &plan, &layer).unwrap();
+    store.put_record("layer", &other, &other).unwrap();
+    store.put_bytes("facts", &jar, b"facts").unwrap();
+    store.put_bytes("facts", &other, b"facts").unwrap();
+
+    let freed = store.prune_but(&[jar, layer].into()).unwrap();
+    assert!(freed > 0);
+    let there = |digest: &Digest| fs::exists(store.path(digest)).unwrap();
+    assert!(there(&jar) && there(&layer) && there(&spool));
+    assert!(!there(&other) && !there(&other_spool));
+    assert_eq!(store.record::<Digest>("layer", &plan).unwrap(), Some(layer));
+    assert_eq!(store.record::<Digest>("layer", &other).unwrap(), None);
+    assert!(store.bytes("facts", &jar).unwrap().is_some() && store.bytes("facts", &other).unwrap().is_none());
+    assert_eq!(store.prune_but(&[jar, layer].into()).unwrap(), 0);
+}

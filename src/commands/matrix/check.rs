@@ -13,9 +13,9 @@ pub(super) fn check(request: &MatrixWords, world: &World) -> Result<(), Stop> {
     let verdict = matrix::judge(&request.words).map_err(|mistakes| usage(&mistakes))?;
     let strangers = strangers(&request.words, world);
     if request.json {
-        say_json(&verdict_json(&verdict, &strangers));
+        say_json(&verdict_json(&verdict, &strangers))?;
     } else {
-        say(&text(&verdict, world));
+        say(&text(&verdict, world))?;
     }
     if verdict.fails() { Err(Stop::Problems) } else { Ok(()) }
 }

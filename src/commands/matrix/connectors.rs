@@ -28,10 +28,10 @@ pub(super) fn connectors(request: &MatrixConnectors, world: &World) -> Result<()
                 "source": one.source,
             })
         });
-        say_json(&document(json!({ "spark": request.spark, "connectors": connectors.collect::<Vec<_>>() })));
+        say_json(&document(json!({ "spark": request.spark, "connectors": connectors.collect::<Vec<_>>() })))?;
     } else {
         let text: Vec<String> = all.iter().map(|one| text(one, request, world)).collect();
-        say(&text.join(if request.name.is_some() { "\n" } else { "" }));
+        say(&text.join(if request.name.is_some() { "\n" } else { "" }))?;
     }
     if all.iter().all(|one| one.coordinate.is_empty()) { Err(Stop::Problems) } else { Ok(()) }
 }

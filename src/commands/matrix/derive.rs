@@ -15,9 +15,9 @@ use super::{Stop, World, document, say, say_json};
 pub(super) fn derive(request: &MatrixDerive, world: &World) -> Result<(), Stop> {
     let release = release(&request.sdist, world)?;
     if request.json {
-        say_json(&document(serde_json::json!({ "release": release })));
+        say_json(&document(serde_json::json!({ "release": release })))?;
     } else {
-        say(&release.to_toml());
+        say(&release.to_toml())?;
     }
     if let Some(known) = matrix::shipped(&release.version) {
         let known = Release { published: String::new(), ..known.clone() };

@@ -25,7 +25,7 @@ pub(super) fn diff(request: &MatrixDiff, world: &World) -> Result<(), Stop> {
             "connectors": rows(&moves.connectors),
             "new-rules": rules(&moves.new),
             "gone-rules": rules(&moves.gone),
-        })));
+        })))?;
         return Ok(());
     }
     let mut text = table(["", &request.from, &request.to], &moves.axes);
@@ -47,7 +47,7 @@ pub(super) fn diff(request: &MatrixDiff, world: &World) -> Result<(), Stop> {
     if moves.axes.is_empty() {
         text.replace_range(.., "nothing moves\n");
     }
-    say(&text);
+    say(&text)?;
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub(super) fn eol(request: &MatrixEol, world: &World) -> Result<(), Stop> {
                 "after": one.after,
             })
         });
-        say_json(&document(json!({ "on": on.to_string(), "ends": endings.collect::<Vec<_>>() })));
+        say_json(&document(json!({ "on": on.to_string(), "ends": endings.collect::<Vec<_>>() })))?;
         return Ok(());
     }
     let rows = all.iter().map(|(one, days)| {
@@ -62,7 +62,7 @@ pub(super) fn eol(request: &MatrixEol, world: &World) -> Result<(), Stop> {
         ]
     });
     let rows: Vec<_> = rows.collect();
-    say(&format!("on {on}\n\n{}", columns(&["", "line", "support ends", "", ""], &rows)));
+    say(&format!("on {on}\n\n{}", columns(&["", "line", "support ends", "", ""], &rows)))?;
     Ok(())
 }
 

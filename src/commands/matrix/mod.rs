@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use crate::cli::{Matrix, MatrixAction};
 use crate::matrix::{self, Severity, Told};
 
+use crate::error::Error;
+
 use super::{Stop, World, say};
 
 pub(super) use check::{explain, explain_json};
@@ -55,8 +57,8 @@ fn strangers(words: &[String], world: &World) -> Vec<String> {
     strangers
 }
 
-fn say_json(value: &Value) {
-    say(&format!("{value:#}\n"));
+fn say_json(value: &Value) -> Result<(), Error> {
+    say(&format!("{value:#}\n"))
 }
 
 /// What the facts are of, for documents.

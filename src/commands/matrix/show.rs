@@ -22,10 +22,10 @@ pub(super) fn show(request: &MatrixShow, world: &World) -> Result<(), Stop> {
         filters.iter().filter_map(|(axis, value)| value.as_ref().map(|v| format!("{axis}={v}"))).collect();
     let rows = matrix::table(&filters).map_err(|mistakes| usage(&mistakes))?;
     match request.format {
-        _ if request.json => say_json(&document(json!({ "rows": rows.iter().map(row_json).collect::<Vec<_>>() }))),
-        TableFormat::Text => say(&text(&rows, world)),
-        TableFormat::Markdown => say(&page::page(&rows)),
-        TableFormat::Csv => say(&csv(&rows)),
+        _ if request.json => say_json(&document(json!({ "rows": rows.iter().map(row_json).collect::<Vec<_>>() })))?,
+        TableFormat::Text => say(&text(&rows, world))?,
+        TableFormat::Markdown => say(&page::page(&rows))?,
+        TableFormat::Csv => say(&csv(&rows))?,
     }
     Ok(())
 }

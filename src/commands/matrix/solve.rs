@@ -21,16 +21,16 @@ pub(super) fn solve(request: &MatrixWords, world: &World) -> Result<(), Stop> {
                 say_json(&document(json!({
                     "solutions": solutions.iter().map(|one| solution_json(one, &python)).collect::<Vec<_>>(),
                     "unknown": strangers,
-                })));
+                })))?;
             } else {
-                say(&found(&solutions, &python, world));
+                say(&found(&solutions, &python, world))?;
             }
             Ok(())
         }
         Solved::Impossible(core, why) => {
             if request.json {
                 let why: Vec<Value> = why.iter().map(told_json).collect();
-                say_json(&document(json!({ "solutions": [], "core": core, "findings": why, "unknown": strangers })));
+                say_json(&document(json!({ "solutions": [], "core": core, "findings": why, "unknown": strangers })))?;
             } else {
                 let mut text = format!("{}: {}\n", painted(BAD.bold(), "cannot stand together", world), core.join(" "));
                 for told in &why {
@@ -39,7 +39,7 @@ pub(super) fn solve(request: &MatrixWords, world: &World) -> Result<(), Stop> {
                 if why.is_empty() {
                     text.push_str("  nothing that the facts know is all of this\n");
                 }
-                say(&text);
+                say(&text)?;
             }
             Err(Stop::Problems)
         }
