@@ -10,7 +10,6 @@ use crate::cli;
 use crate::error::Error;
 use crate::layer::{self, Found};
 use crate::lock::Lock;
-use crate::matrix::Stack;
 use crate::project;
 use crate::ui;
 
@@ -155,9 +154,7 @@ fn layers(side: &Side<'_>) -> Vec<(String, String)> {
 }
 
 fn axes(lock: &Lock) -> Vec<(String, String)> {
-    let Stack { spark, scala, hadoop, java, python, debian } = &lock.stack;
-    let all = [("spark", spark), ("scala", scala), ("hadoop", hadoop), ("java", java), ("python", python)];
-    let all = all.into_iter().chain([("debian", debian)]).map(|(axis, version)| (axis.to_owned(), version.clone()));
+    let all = lock.stack.axes().into_iter().map(|(axis, version)| (axis.to_owned(), version.to_owned()));
     all.chain(lock.base.iter().map(|base| ("base".to_owned(), base.digest.to_string()))).collect()
 }
 

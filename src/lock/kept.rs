@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::artifact::{Artifact, Coordinate};
-use crate::matrix::Stack;
 
 use super::Lock;
 
@@ -42,7 +41,7 @@ impl Kept {
             Upgrade::Nothing => BTreeSet::new(),
             Upgrade::Names(names) => names.iter().map(String::as_str).collect(),
         };
-        let axes = axes(&lock.stack);
+        let axes = lock.stack.axes();
         let known = |name: &str| {
             axes.iter().any(|(axis, _)| *axis == name) || lock.artifacts.iter().any(|artifact| is_named(artifact, name))
         };
@@ -51,7 +50,8 @@ impl Kept {
             return Err(unknown);
         }
         let mut kept = Self::default();
-        kept.stack.extend(axes.into_iter().filter(|(axis, _)| !names.contains(axis)));
+        let open = axes.into_iter().filter(|(axis, _)| !names.contains(axis));
+        kept.stack.extend(open.map(|(axis, version)| (axis, version.to_owned())));
         for artifact in &lock.artifacts {
             if names.iter().any(|name| is_named(artifact, name)) {
                 continue;
@@ -74,23 +74,12 @@ pub fn is_named(artifact: &Artifact, name: &str) -> bool {
     own == name || own.rsplit(':').next() == Some(name)
 }
 
-/// The stack's axes, by the names that the profile has for them.
-fn axes(stack: &Stack) -> Vec<(&'static str, String)> {
-    vec![
-        ("spark", stack.spark.clone()),
-        ("scala", stack.scala.clone()),
-        ("hadoop", stack.hadoop.clone()),
-        ("java", stack.java.clone()),
-        ("python", stack.python.clone()),
-        ("debian", stack.debian.clone()),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::digest::Digest;
     use crate::layer::Recipe;
+    use crate::matrix::Stack;
 
     fn lock() -> Lock {
         let artifact = |coordinate: &str| Artifact {

@@ -63,18 +63,17 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// The axes by the names that the profile has for them.
+    #[must_use]
+    pub fn axes(&self) -> [(&'static str, &str); 6] {
+        let Self { spark, scala, hadoop, java, python, debian } = self;
+        [("spark", spark), ("scala", scala), ("hadoop", hadoop), ("java", java), ("python", python), ("debian", debian)]
+    }
+
     /// The version on an axis.
     #[must_use]
     pub fn axis(&self, axis: &str) -> Option<&str> {
-        match axis {
-            "spark" => Some(&self.spark),
-            "scala" => Some(&self.scala),
-            "hadoop" => Some(&self.hadoop),
-            "java" => Some(&self.java),
-            "python" => Some(&self.python),
-            "debian" => Some(&self.debian),
-            _ => None,
-        }
+        self.axes().into_iter().find_map(|(name, version)| (name == axis).then_some(version))
     }
 }
 
