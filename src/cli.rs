@@ -193,7 +193,7 @@ pub struct Lock {
     )]
     pub upgrade: Option<Vec<String>>,
     /// Print what changed as JSON.
-    #[arg(long, conflicts_with = "check", env = "SPARKBAKE_JSON")]
+    #[arg(long, env = "SPARKBAKE_JSON")]
     pub json: bool,
     /// Where locked files are taken from first.
     #[command(flatten)]
