@@ -104,6 +104,9 @@ impl Apt {
                 "APT::Architectures=amd64",
                 "-o",
                 "Acquire::Languages=none",
+                // Else apt counts itself among the Essential packages.
+                "-o",
+                "pkgCacheGen::ForceEssential=,",
             ])
             .args(arguments)
             .env("LC_ALL", "C")
