@@ -39,6 +39,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -60,10 +61,11 @@ fn emptied(name: &str) -> PathBuf {
     path
 }
 
-/// An empty directory that goes with this value: a run of all tests must fit on a small disk. Where the
-/// test failed it stays, to be looked at.
+/// An empty directory of the caller's own, whoever else says the same name, that goes with this value: a
+/// run of all tests must fit on a small disk. Where the test failed it stays, to be looked at.
 fn fresh(name: &str) -> Fresh {
-    Fresh(emptied(name))
+    static GIVEN: AtomicUsize = AtomicUsize::new(0);
+    Fresh(emptied(&format!("{name}-{}", GIVEN.fetch_add(1, Ordering::Relaxed))))
 }
 
 struct Fresh(PathBuf);

@@ -104,6 +104,9 @@ impl Apt {
                 "APT::Architectures=amd64",
                 "-o",
                 "Acquire::Languages=none",
+                // Else an index that did not come is a warning.
+                "-o",
+                "APT::Update::Error-Mode=any",
                 // Else apt counts itself among the Essential packages.
                 "-o",
                 "pkgCacheGen::ForceEssential=,",
