@@ -45,6 +45,7 @@ fn lenient(command: clap::Command) -> clap::Command {
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Say nothing but errors and the result.
     #[arg(short, long, global = true, env = "SPARKBAKE_QUIET", conflicts_with = "verbose")]
@@ -91,6 +92,8 @@ pub enum Command {
     Plan(Plan),
     /// Build the image.
     Build(Build),
+    /// Write everything that builds of locked profiles need into one OCI archive, for machines without a network.
+    Bundle(Bundle),
     /// Push an image of a layout or archive to a registry; a push that broke off goes on where it was.
     Push(Push),
     /// Build an image again from the lock that it carries, or a lockfile's layers, and compare.
@@ -151,24 +154,37 @@ pub struct Init {
 }
 
 /// `--inputs-from`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct InputsFrom {
     /// Repository whose `push --inputs` has locked files: they are taken from there first.
     #[arg(long, value_name = "REPOSITORY", env = "SPARKBAKE_INPUTS_FROM")]
     pub inputs_from: Option<Repository>,
+    /// Archive that `bundle` wrote: locked files are taken from there first.
+    #[arg(long, value_name = "FILE", conflicts_with = "inputs_from", env = "SPARKBAKE_BUNDLE")]
+    pub bundle: Option<PathBuf>,
+}
+
+/// `bundle`.
+#[derive(Debug, Args)]
+pub struct Bundle {
+    /// The archive to write.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The profiles.
+    #[command(flatten)]
+    pub profiles: Profiles,
 }
 
 impl Command {
-    /// What `--inputs-from` names, and whether it is asked by plain http.
+    /// Where locked files are taken from first, and whether a registry is asked by plain http.
     #[must_use]
-    pub fn inputs_from(&self) -> Option<(&Repository, bool)> {
-        let (inputs, plain_http) = match self {
-            Self::Lock(lock) => (&lock.inputs, lock.plain_http),
-            Self::Build(build) => (&build.inputs, build.registry.plain_http),
-            Self::Rebuild(rebuild) => (&rebuild.inputs, rebuild.plain_http),
-            _ => return None,
-        };
-        inputs.inputs_from.as_ref().map(|repository| (repository, plain_http))
+    pub fn inputs(&self) -> Option<(&InputsFrom, bool)> {
+        match self {
+            Self::Lock(lock) => Some((&lock.inputs, lock.plain_http)),
+            Self::Build(build) => Some((&build.inputs, build.registry.plain_http)),
+            Self::Rebuild(rebuild) => Some((&rebuild.inputs, rebuild.plain_http)),
+            _ => None,
+        }
     }
 }
 
@@ -290,7 +306,7 @@ pub struct Plan {
     /// The size instead of the profile's.
     #[command(flatten)]
     pub size: SizeChoice,
-    /// Print the whole plan as JSON, every entry of every layer.
+    /// Print the whole plan as JSON, every entry of every layer. Locked files that the store has not are fetched.
     #[arg(long, env = "SPARKBAKE_JSON")]
     pub json: bool,
 }
@@ -513,9 +529,9 @@ pub struct Diagnose {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// Name of a problem, a rule or a setting of Spark's, or `key=value` words.
+    /// Name of a problem, a rule or a setting of Spark's, or `key=value` words; without it all names are listed.
     #[arg(value_name = "NAME")]
-    pub name: String,
+    pub name: Option<String>,
     /// The profile whose jars a setting is looked up in [default: sparkbake.toml, else spark-3.5].
     #[arg(long, value_name = "PROFILE", env = "SPARKBAKE_PROFILE")]
     pub profile: Option<String>,

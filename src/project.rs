@@ -33,8 +33,8 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
 ];
 /// A profile larger than this was not written by a person.
 const PROFILE_MAX: u64 = 1 << 20;
-/// Certificates and keys are small.
-const SMALL_MAX: u64 = 4 << 20;
+/// Certificates, keys and other tools' locks are small.
+pub const SMALL_MAX: u64 = 4 << 20;
 
 /// A profile and where it stands.
 #[derive(Debug, Clone)]
@@ -55,6 +55,12 @@ pub fn is_built_in(name: &str) -> bool {
     BUILT_IN.iter().any(|(known, ..)| *known == name)
 }
 
+/// Whether a profile's path is meant, and not the name of a built-in one.
+#[must_use]
+pub fn is_path(typed: &str) -> bool {
+    typed.contains('/') || Path::new(typed).extension().is_some_and(|extension| extension == "toml")
+}
+
 impl Project {
     /// Opens what was typed: a name without `/` and `.toml` is a built-in profile.
     ///
@@ -62,8 +68,7 @@ impl Project {
     /// [`Error::Read`] where the file cannot be read, [`Error::Archive`] where no built-in profile
     /// has that name.
     pub fn open(typed: &str, cwd: &Path) -> Result<Self, Error> {
-        let is_path = typed.contains('/') || Path::new(typed).extension().is_some_and(|extension| extension == "toml");
-        if !is_path {
+        if !is_path(typed) {
             let found = BUILT_IN.iter().find(|(name, ..)| *name == typed);
             let names: Vec<&str> = BUILT_IN.iter().map(|(name, ..)| *name).collect();
             let unknown = || {
@@ -141,7 +146,7 @@ impl Project {
                 Err(problem) => problems.push(problem),
             }
         }
-        for path in small.into_iter().flatten() {
+        for path in small.into_iter().flatten().chain(&profile.python.lock) {
             match read_bounded(&self.directory.join(&path.value), SMALL_MAX) {
                 Ok(bytes) => _ = own.small.insert(path.value.clone(), bytes),
                 Err(error) => problems.push(unreadable(path, &error)),

@@ -54,8 +54,11 @@ pub struct ResolveMaven {
 #[derive(Debug, Args)]
 pub struct ResolvePython {
     /// Requirements (PEP 508).
-    #[arg(value_name = "ROOT", required = true)]
+    #[arg(value_name = "ROOT", required_unless_present = "lock", conflicts_with = "lock")]
     pub roots: Vec<String>,
+    /// A `uv.lock`, a `pylock.toml` or a `requirements.txt` with hashes, instead of requirements.
+    #[arg(long, value_name = "FILE", env = "SPARKBAKE_LOCK")]
+    pub lock: Option<PathBuf>,
     /// Full version of the Python that markers see.
     #[arg(long, value_name = "VERSION", default_value = "3.11.2", env = "SPARKBAKE_PYTHON")]
     pub python: String,

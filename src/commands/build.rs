@@ -15,7 +15,7 @@ use super::bake::Parts;
 use super::output::{Baked, Output, publish};
 use super::remote::Remote;
 use super::sizes::sizes;
-use super::{Request, Stop, World, bake, base, lock, named};
+use super::{Request, Stop, World, alone, bake, base, lock, named};
 
 pub(super) fn build(command: &cli::Build, world: &World) -> Result<(), Stop> {
     let outputs = command.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
@@ -47,18 +47,19 @@ fn images_of<'a>(
 ) -> Result<Baked<'a>, Stop> {
     // An output on this machine needs the layers themselves.
     let reuse = remote.as_ref().filter(|_| command.output.is_empty());
-    let ready = Ready::make(request, command.locked, reuse, world)?;
+    let sizes = sizes(&command.size, &request.profile)?;
+    let ready = Ready::make(request, &sizes, command.locked, reuse, world)?;
     let format = match command.format {
         cli::Format::Oci => Format::Oci,
         cli::Format::Docker => Format::Docker,
     };
     let mut warnings = Vec::new();
     let mut images = Vec::new();
-    for (suffix, size) in sizes(&command.size, &request.profile)? {
-        let image = ready.image(request, &size, format, &mut warnings, world)?;
+    for (suffix, size) in &sizes {
+        let image = ready.image(request, size, format, &mut warnings, world)?;
         let name = format!("{}{suffix}", request.project.name);
         let tags = match &remote {
-            Some(remote) => remote.names(&command.tag, &suffix)?,
+            Some(remote) => remote.names(&command.tag, suffix)?,
             None if command.tag.is_empty() => vec![format!("{name}:latest")],
             None => command.tag.iter().map(|tag| tagged(tag)).collect(),
         };
@@ -78,16 +79,21 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Where there is no lock it is made and written, unless it may not be.
+    /// Where there is no lock it is made and written, unless it may not be. Nothing is fetched for a size that does
+    /// not hold the stack.
     pub(super) fn make(
         request: &Request,
+        sizes: &[(String, Size)],
         locked: bool,
         remote: Option<&Remote<'_>>,
         world: &World,
     ) -> Result<Self, Stop> {
         let profile = &request.profile;
         let own = request.settle(request.project.own_files(profile, &world.store), &[], world)?;
-        let (lock, outline) = ready_lock(request, &own, locked, remote, world)?;
+        let found = request.project.lock()?;
+        let chosen = found.as_ref().map(|lock| &lock.stack);
+        request.refuse(alone::problems(profile, sizes.iter().map(|(_, size)| size), chosen), world)?;
+        let (lock, outline) = ready_lock(request, found, &own, (locked, remote), world)?;
         let copied = request.settle(project::copies(&request.project, profile, &world.store), &[], world)?;
         for path in &copied.left_out {
             world.ui.note(format_args!("left out of the image: {path}"));
@@ -134,12 +140,12 @@ fn tagged(name: &str) -> String {
 /// The lock of the profile, with its layers in the store. Where there is none it is made and written.
 fn ready_lock(
     request: &Request,
+    found: Option<Lock>,
     own: &OwnFiles,
-    locked: bool,
-    remote: Option<&Remote<'_>>,
+    (locked, remote): (bool, Option<&Remote<'_>>),
     world: &World,
 ) -> Result<(Lock, Outline), Stop> {
-    match request.project.lock()? {
+    match found {
         None if !locked && request.project.lock_path.is_some() => {
             let (lock, outline) = lock::make(request, own, &Kept::default(), world)?;
             let path = request.project.write_lock(&lock)?;

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use crate::cli::{self, CacheAction};
 use crate::digest::Digest;
-use crate::lock::{self, Lock};
+use crate::lock::{Lock, MAX_BYTES};
 use crate::project::{self, Project};
 use crate::ui;
 
-use super::{Stop, World, say};
+use super::{Stop, World, lock, say};
 
 pub(super) fn cache(command: &cli::Cache, world: &World) -> Result<(), Stop> {
     match &command.action {
@@ -33,10 +33,9 @@ fn kept(locks: &[String], world: &World) -> Result<BTreeSet<Digest>, Stop> {
     for typed in locks {
         let lock = if Path::new(typed).extension().is_some_and(|extension| extension == "lock") {
             let path = world.environment.cwd.join(typed);
-            Lock::parse(typed, &project::text(&path, lock::MAX_BYTES)?)?
+            Lock::parse(typed, &project::text(&path, MAX_BYTES)?)?
         } else {
-            let missing = || Stop::Usage(format!("{typed} has no lock yet: sparkbake lock {typed}"));
-            Project::open(typed, &world.environment.cwd)?.lock()?.ok_or_else(missing)?
+            lock::held(&Project::open(typed, &world.environment.cwd)?, world)?
         };
         kept.extend(lock.artifacts.iter().map(|artifact| artifact.sha256));
         kept.extend(lock.layers.iter().map(|layer| layer.digest));

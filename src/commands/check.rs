@@ -12,7 +12,7 @@ use crate::profile::{Located, Profile};
 use crate::project::{self, OwnFiles};
 use crate::{matrix, memory, plan};
 
-use super::{Request, Stop, Weighed, World, app, gather, lock, named, say, settings, sizes};
+use super::{Request, Stop, Weighed, World, alone, app, gather, lock, named, say, settings, sizes};
 
 pub(super) fn check(command: &cli::Check, world: &World) -> Result<(), Stop> {
     let mut failed = false;
@@ -22,7 +22,14 @@ pub(super) fn check(command: &cli::Check, world: &World) -> Result<(), Stop> {
         if !command.json && command.output_format.is_none() {
             let request = Request::open(typed, deny, world)?;
             let problems = all(&request, world)?;
-            failed |= request.judge(problems, true, world).is_err();
+            match request.judge(problems, true, world) {
+                Ok(()) if request.project.lock()?.is_none() => {
+                    let unseen = "artifacts, class path, settings and imports are checked with one";
+                    world.ui.note(format_args!("there is no {}: {unseen}", request.project.lock_name()));
+                }
+                Ok(()) => {}
+                Err(_) => failed = true,
+            }
             continue;
         }
         let report = match Request::read(typed, deny, world)? {
@@ -52,7 +59,12 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
     let mut collect = |result: Result<(), Failure>| match result {
         Ok(()) => Ok(()),
         Err(Failure::Problems(more)) => {
-            problems.extend(more);
+            // Several sizes may say the same.
+            for problem in more {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
             Ok(())
         }
         Err(Failure::World(error)) => Err(Stop::World(error)),
@@ -107,14 +119,17 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
     };
     let derived = derived(&artifacts, world)?;
     let coordinates: Vec<Coordinate> = artifacts.into_iter().map(|artifact| artifact.coordinate).collect();
-    if let Some(stack) = &stack {
-        for size in std::iter::once(&profile.target.size).chain(profile.target.sizes.values()) {
+    // What a size holds depends little on the stack.
+    if let Some(stack) = &stack.clone().or_else(|| matrix::nearest_stack(profile)) {
+        for size in alone::own_sizes(profile) {
             let settings = memory::plan(profile, size, stack).map_err(Failure::from).and_then(|memory| {
                 let settings = sizes::settings(profile, stack, base.as_ref(), &memory, &coordinates)?;
                 if settings.warnings.is_empty() { Ok(()) } else { Err(settings.warnings.into()) }
             });
             collect(settings)?;
         }
+    }
+    if let Some(stack) = &stack {
         collect(Err(matrix::check(profile, stack, &coordinates, derived.as_ref()).into()))?;
         let app = app::problems(request, stack, base.as_ref(), image.as_ref());
         collect(app.and_then(|problems| Err(problems.into())))?;
@@ -171,7 +186,7 @@ pub(super) fn place(profile: &Profile, key: &str) -> Option<At> {
     pins.into_iter()
         .flatten()
         .filter(|pin| pin.at.key == key)
-        .chain(values.into_iter().chain(files).flatten().filter(in_list))
+        .chain(values.into_iter().chain(files).flatten().chain(&profile.python.lock).filter(in_list))
         .chain(pairs.into_iter().flatten().map(|(_, value)| value).filter(|value| value.at.key == key))
         .map(|value| &value.at)
         .chain(security)

@@ -83,7 +83,7 @@ pub(super) fn text(diagnosis: &Diagnosis, exited: Option<i32>, request: Option<&
 
 fn at_length(title: &str, finding: &Finding, request: Option<&Request>, out: &mut String) {
     brief(title, finding, out);
-    let _ = writeln!(out, "  remedy: {}", finding.fix);
+    let _ = writeln!(out, "  remedy: {}", finding.remedy);
     if let (Some(key), Some(request)) = (&finding.key, request) {
         let name = &request.project.source.name;
         let _ = match place(&request.profile, key).map(|at| at.span.start) {

@@ -1,6 +1,7 @@
-//! The locked files in a registry of the user's own: one tagged artifact a lock, and the way back.
+//! The locked files in a registry of the user's own or in a bundle: one tagged artifact a lock, and the way back.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use oci_spec::image::Descriptor;
 
@@ -11,6 +12,7 @@ use crate::error::Error;
 use crate::image::artifact::{EMPTY, File, artifact};
 use crate::image::content::Content;
 use crate::layer::Layer;
+use crate::layout::Opened;
 use crate::lock::Lock;
 use crate::outside::{Blobs, ReadAt};
 use crate::problem::plural;
@@ -21,6 +23,7 @@ use crate::ui;
 
 use super::remote::{Remote, fetched};
 use super::resolve::fetch;
+use super::seen::keep;
 use super::{Stop, World};
 
 /// What the artifact is, so that no tool takes it for an image.
@@ -37,6 +40,20 @@ fn tag(lock: &Lock) -> Result<String, Error> {
 
 /// Pushes everything that the lock names, the user's own files with it where the store has them.
 pub(super) fn push(lock: &Lock, repository: &str, choice: &cli::RegistryChoice, world: &World) -> Result<(), Stop> {
+    let (tag, content) = artifact_of(lock, world)?;
+    let remote = Remote::open(repository, choice, world)?;
+    let open = |digest: &Digest| -> Result<Option<Box<dyn ReadAt>>, Error> {
+        if *digest == Digest::of(EMPTY) {
+            return Ok(Some(Box::new(EMPTY.to_vec())));
+        }
+        Ok(Some(Box::new(world.store.open_unchecked(digest)?)))
+    };
+    remote.push(&content, &[tag], &open, world)?;
+    Ok(())
+}
+
+/// The artifact of everything that the lock names, and its tag; its files are in the store then.
+pub(super) fn artifact_of(lock: &Lock, world: &World) -> Result<(String, Content), Error> {
     fetch(&lock.artifacts, &world.registries(), world)?;
     let locked = lock.artifacts.iter().map(|artifact| File {
         name: artifact.file.rsplit('/').next().unwrap_or(&artifact.file).to_owned(),
@@ -60,33 +77,43 @@ pub(super) fn push(lock: &Lock, repository: &str, choice: &cli::RegistryChoice, 
             Err(_) => world.ui.warn(format_args!("{path} is not in the store and not among the inputs")),
         }
     }
-    let content = artifact(KIND, &files)?;
-    let remote = Remote::open(repository, choice, world)?;
-    let open = |digest: &Digest| -> Result<Option<Box<dyn ReadAt>>, Error> {
-        if *digest == Digest::of(EMPTY) {
-            return Ok(Some(Box::new(EMPTY.to_vec())));
-        }
-        Ok(Some(Box::new(world.store.open_unchecked(digest)?)))
-    };
-    remote.push(&content, &[tag(lock)?], &open, world)?;
-    Ok(())
+    Ok((tag(lock)?, artifact(KIND, &files)?))
 }
 
 /// Where locked files are taken from first.
-pub(super) struct Source<'a> {
-    host: Host<'a>,
-    repository: Repository,
+pub(super) enum Source<'a> {
+    /// What `--inputs-from` names.
+    Registry(Box<Host<'a>>, Repository),
+    /// What `--bundle` names, as it was typed.
+    Bundle(Opened, String),
 }
 
 impl<'a> Source<'a> {
-    /// What `--inputs-from` names.
+    /// What the command line names.
     pub(super) fn open(world: &'a World) -> Result<Option<Self>, Error> {
-        let Some((repository, plain_http)) = &world.inputs_from else { return Ok(None) };
-        let host = world.host(&repository.host, *plain_http)?;
-        Ok(Some(Self { host, repository: repository.clone() }))
+        let cli::InputsFrom { inputs_from, bundle } = &world.inputs.0;
+        if let Some(path) = bundle {
+            let opened = Opened::open(&world.environment.cwd.join(path))?;
+            return Ok(Some(Self::Bundle(opened, path.display().to_string())));
+        }
+        let Some(repository) = inputs_from else { return Ok(None) };
+        let host = Box::new(world.host(&repository.host, world.inputs.1)?);
+        Ok(Some(Self::Registry(host, repository.clone())))
     }
 
-    /// Brings the artifacts to the store that the repository has; the others are left to their registries.
+    /// Brings a blob to the store; `false` where it is not there.
+    fn bring(&self, digest: &Digest, size: u64, what: &str, world: &World) -> Result<bool, Error> {
+        match self {
+            Self::Registry(host, repository) => fetched(host, repository, (digest, size), what, world),
+            Self::Bundle(..) if world.store.intact(digest, size)? => Ok(true),
+            Self::Bundle(opened, _) => match opened.blob(digest)? {
+                Some(blob) => keep(blob.as_ref(), digest, what, world).map(|()| true),
+                None => Ok(false),
+            },
+        }
+    }
+
+    /// Brings the artifacts to the store that are there; the others are left to their registries.
     pub(super) fn fetch(&self, artifacts: &[Artifact], world: &World) -> Result<(), Error> {
         let mut seen = BTreeSet::new();
         let absent = |artifact: &&Artifact| !world.store.has(&artifact.sha256, artifact.size);
@@ -96,8 +123,7 @@ impl<'a> Source<'a> {
             return Ok(());
         }
         let found = all(&wanted, WIDTH, |artifact| {
-            let what = artifact.coordinate.to_string();
-            fetched(&self.host, &self.repository, (&artifact.sha256, artifact.size), &what, world)
+            self.bring(&artifact.sha256, artifact.size, &artifact.coordinate.to_string(), world)
         })?;
         let (count, size) = wanted
             .iter()
@@ -105,9 +131,7 @@ impl<'a> Source<'a> {
             .filter(|(_, found)| *found)
             .fold((0, 0), |(count, size), (artifact, _)| (count + 1, size + artifact.size));
         let files = plural(count, "file", "files");
-        world
-            .ui
-            .step("Fetched", format_args!("{files} of {}, {} from {}", wanted.len(), ui::size(size), self.repository));
+        world.ui.step("Fetched", format_args!("{files} of {}, {} from {self}", wanted.len(), ui::size(size)));
         Ok(())
     }
 
@@ -115,7 +139,7 @@ impl<'a> Source<'a> {
     pub(super) fn layers(&self, absent: &mut Vec<&Layer>, world: &World) -> Result<(), Error> {
         let mut left = Vec::new();
         for layer in absent.drain(..) {
-            if !fetched(&self.host, &self.repository, (&layer.digest, layer.size), &layer.name, world)? {
+            if !self.bring(&layer.digest, layer.size, &layer.name, world)? {
                 left.push(layer);
             }
         }
@@ -123,14 +147,30 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// Brings one of the user's own files to the store, whose size only the artifact tells.
+    /// Brings one of the user's own files to the store, whose size the lock does not tell.
     pub(super) fn own(&self, lock: &Lock, digest: &Digest, world: &World) -> Result<Option<u64>, Error> {
-        let reference = Reference { repository: self.repository.clone(), tag: Some(tag(lock)?), digest: None };
-        let Some(pulled) = self.host.pull(&reference)? else { return Ok(None) };
-        let index = |_: &Descriptor| Err(Error::archive(reference.to_string(), "is an index, and no list of inputs"));
-        let content = Content::parse(pulled.bytes, &pulled.media_type, &mut { index })?;
-        let Some((_, size)) = content.blobs.iter().find(|(blob, _)| blob == digest) else { return Ok(None) };
-        let there = fetched(&self.host, &self.repository, (digest, *size), &digest.to_string(), world)?;
-        Ok(there.then_some(*size))
+        let size = match self {
+            Self::Bundle(opened, _) => opened.blob(digest)?.map(|blob| blob.size()),
+            Self::Registry(host, repository) => {
+                let reference = Reference { repository: repository.clone(), tag: Some(tag(lock)?), digest: None };
+                let Some(pulled) = host.pull(&reference)? else { return Ok(None) };
+                let index =
+                    |_: &Descriptor| Err(Error::archive(reference.to_string(), "is an index, and no list of inputs"));
+                let content = Content::parse(pulled.bytes, &pulled.media_type, &mut { index })?;
+                content.blobs.iter().find(|(blob, _)| blob == digest).map(|(_, size)| *size)
+            }
+        };
+        let Some(size) = size else { return Ok(None) };
+        let there = self.bring(digest, size, &digest.to_string(), world)?;
+        Ok(there.then_some(size))
+    }
+}
+
+impl fmt::Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(_, repository) => repository.fmt(f),
+            Self::Bundle(_, path) => f.write_str(path),
+        }
     }
 }

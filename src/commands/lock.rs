@@ -10,14 +10,14 @@ use crate::image;
 use crate::layer::Recipe;
 use crate::lock::{self, Change, Kept, Lock, Upgrade};
 use crate::plan::Outline;
-use crate::problem::{Problem, codes};
-use crate::project::OwnFiles;
+use crate::problem::{Level, Problem, codes};
+use crate::project::{OwnFiles, Project};
 use crate::ui;
 
 use super::base::Fresh;
 use super::gather::{Locked, gather};
 use super::resolve::{Asked, Resolved, resolve};
-use super::{Request, Stop, World, bake, say};
+use super::{Request, Stop, World, alone, bake, say, show};
 
 pub(super) fn lock(command: &cli::Lock, world: &World) -> Result<(), Stop> {
     let mut all = Vec::new();
@@ -32,6 +32,8 @@ pub(super) fn lock(command: &cli::Lock, world: &World) -> Result<(), Stop> {
             continue;
         }
         let kept = kept(command, before.as_ref(), &request.project.lock_name())?;
+        let faults = alone::problems(&request.profile, alone::own_sizes(&request.profile), None);
+        request.refuse(faults, world)?;
         let (lock, _) = make(&request, &own, &kept, world)?;
         let changes = Changes::of(request.project.lock_name(), before.as_ref(), &lock);
         changes.say(before.is_none(), world);
@@ -65,7 +67,7 @@ pub(super) fn make(request: &Request, own: &OwnFiles, kept: &Kept, world: &World
     }
     problems.extend(report.problems);
     problems.extend(super::settings::problems(profile, &artifacts, &stack.java, own, world)?);
-    // The app's code and the sizes are `check`'s.
+    // The app's code is `check`'s, and a lock is one for any size.
     request.judge(problems, false, world)?;
     let (layers, outline) = bake::locked(&gathered, Recipe::NEWEST, epoch, world)?;
     let lock = Lock {
@@ -105,17 +107,30 @@ pub(super) fn asked_epoch(world: &World) -> Result<Option<u64>, Stop> {
 
 /// The lock, where it was made from what the profile says now.
 pub(super) fn current(request: &Request, lock: Option<Lock>, own: &OwnFiles) -> Result<Lock, Failure> {
-    let line = format!("sparkbake lock {}", request.project.source.name);
-    let Some(lock) = lock else {
-        let problem = Problem::new(codes::lock::MISSING, format!("{} does not exist", request.project.lock_name()));
-        return Err(problem.help(line).into());
-    };
+    let Some(lock) = lock else { return Err(missing(&request.project).into()) };
+    let line = line(&request.project);
     let changes = lock::changes(&lock.inputs, &lock::inputs(&request.profile, &own.digests()));
     if changes.is_empty() {
         return Ok(lock);
     }
     let name = request.project.lock_name();
     Err(changes.iter().map(|change| stale(change, &name, &line, request)).collect::<Vec<_>>().into())
+}
+
+/// The lock of a project, whatever the profile says now.
+pub(super) fn held(project: &Project, world: &World) -> Result<Lock, Stop> {
+    project.lock()?.ok_or_else(|| {
+        show(&[(Level::Deny, missing(project))], &project.source, world);
+        Stop::Problems
+    })
+}
+
+fn missing(project: &Project) -> Problem {
+    Problem::new(codes::lock::MISSING, format!("{} does not exist", project.lock_name())).help(line(project))
+}
+
+fn line(project: &Project) -> String {
+    format!("sparkbake lock {}", project.source.name)
 }
 
 fn stale(change: &Change, name: &str, line: &str, request: &Request) -> Problem {

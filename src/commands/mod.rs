@@ -2,24 +2,26 @@
 //! [`World`], and how problems are weighed and shown.
 
 use std::io::Write;
+use std::sync::Arc;
 
-use crate::cli::{Cli, Color, Command};
+use crate::cli::{Cli, Color, Command, InputsFrom};
 use crate::endpoints::{self, Endpoints};
 use crate::environment::Environment;
 use crate::error::{Error, Failure};
 use crate::net::{Net, Registries};
-use crate::problem::{self, Level, Problem, SourceFile, plural};
+use crate::problem::{self, At, Level, Problem, SourceFile, plural};
 use crate::profile::{self, Profile};
 use crate::project::Project;
-use crate::reference::Repository;
 use crate::registry::{Host, Surroundings};
 use crate::store::Store;
 use crate::ui::{Colour, Mode, Ui};
 
+mod alone;
 mod app;
 mod bake;
 mod base;
 mod build;
+mod bundle;
 mod cache;
 mod check;
 mod classpath;
@@ -48,6 +50,7 @@ mod seen;
 mod settings;
 mod sizes;
 mod tree;
+mod wheels;
 
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +84,7 @@ pub struct World {
     /// The content-addressed cache.
     pub store: Store,
     /// Where locked files are looked for first, and whether by plain http.
-    inputs_from: Option<(Repository, bool)>,
+    inputs: (InputsFrom, bool),
     endpoints: Endpoints,
     net: Net,
 }
@@ -94,14 +97,14 @@ impl World {
             Color::Never => Colour::Never,
         };
         let mode = Mode::decide(&environment, cli.global.quiet);
-        let inputs_from = cli.command.inputs_from().map(|(repository, plain)| (repository.clone(), plain));
+        let inputs = cli.command.inputs().map(|(inputs, plain)| (inputs.clone(), plain)).unwrap_or_default();
         let store = Store::open(environment.cache_dir()?, environment.now)?;
         Ok(Self {
             ui: Ui::new(mode, colour.decide(&environment, environment.stderr_is_terminal)),
             colour: colour.decide(&environment, environment.stdout_is_terminal),
             threads: cli.global.jobs.map_or(environment.cores, usize::from),
             offline: cli.global.offline,
-            inputs_from,
+            inputs,
             verbose: cli.global.verbose,
             store: if matches!(cli.command, Command::Rebuild(_)) { store.anew() } else { store },
             endpoints: endpoints::discover(&environment),
@@ -144,6 +147,7 @@ pub fn run(cli: &Cli, environment: Environment) -> u8 {
         Command::Tree(request) => tree::tree(request, &world),
         Command::Plan(request) => plan::plan(request, &world),
         Command::Build(request) => build::build(request, &world),
+        Command::Bundle(request) => bundle::bundle(request, &world),
         Command::Push(request) => push::push(request, &world),
         Command::Run(request) => match run::run(request, &world) {
             Ok(code) => return code,
@@ -231,9 +235,13 @@ impl Request {
     /// The same, with the problems of a profile that is none as a value.
     fn read(typed: &str, deny: Option<&String>, world: &World) -> Result<Result<Self, Weighed>, Error> {
         let project = Project::open(typed, &world.environment.cwd)?;
-        Ok(match profile::parse(&project.name, project.source.clone()) {
-            Ok(profile) => Ok(Self { project, profile, deny: deny.is_some() }),
-            Err(problems) => Err((problems.into_iter().map(|p| (p.code.level, p)).collect(), project.source)),
+        Ok(match profile::read(&project.name, project.source.clone()) {
+            (Some(profile), mistakes) if mistakes.is_empty() => Ok(Self { project, profile, deny: deny.is_some() }),
+            (rest, mut mistakes) => {
+                let more = rest.map(|rest| alone::of_rest(&rest, &mistakes));
+                mistakes.extend(more.into_iter().flatten());
+                Err((mistakes.into_iter().map(|p| (p.code.level, p)).collect(), project.source))
+            }
         })
     }
 
@@ -257,6 +265,11 @@ impl Request {
         }
     }
 
+    /// Stops at these problems, where there are any.
+    fn refuse(&self, problems: Vec<Problem>, world: &World) -> Result<(), Stop> {
+        if problems.is_empty() { Ok(()) } else { self.settle(Err(problems.into()), &[], world) }
+    }
+
     /// Shows the problems; stops where one of them is denied. `complete` says that every check ran,
     /// so that an entry of `[lints]` that matches nothing is one.
     fn judge(&self, problems: Vec<Problem>, complete: bool, world: &World) -> Result<(), Stop> {
@@ -271,6 +284,16 @@ impl Request {
         weighed
     }
 }
+
+/// The place of what an option was given.
+fn word(option: &str, given: &str) -> At {
+    let text = format!("{option} {given}");
+    let span = text.len() - given.len()..text.len();
+    At::in_file(&Arc::new(SourceFile { name: TYPED.to_owned(), text }), span)
+}
+
+/// What the words that were typed are called where carets point into them.
+const TYPED: &str = "command line";
 
 fn show(weighed: &[(Level, Problem)], source: &SourceFile, world: &World) {
     if weighed.is_empty() {

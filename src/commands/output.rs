@@ -1,6 +1,6 @@
 //! Where images go: layouts, archives, the local engine; and the references on standard output.
 
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -142,17 +142,17 @@ fn write(
 ) -> Result<(), Error> {
     match output {
         Output::Layout(path) => layout::commit(&place(path), images, locate),
-        Output::Archive(kind, path) => archive(*kind, &place(path), images, epoch, locate),
+        Output::Archive(kind, path) => whole(&place(path), |out| layout::archive(*kind, images, epoch, locate, out)),
     }
 }
 
-/// An archive appears as a whole or not at all.
-fn archive(kind: Archive, path: &Path, images: &[Named], epoch: u64, locate: layout::Locate<'_>) -> Result<(), Error> {
+/// A file that is written as a stream, and appears as a whole or not at all.
+pub(super) fn whole(path: &Path, stream: impl FnOnce(&mut dyn Write) -> Result<(), Error>) -> Result<(), Error> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = tempfile::Builder::new().prefix(".tmp").tempfile_in(parent).map_err(Error::write(path))?;
     let ordinary = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.as_file().set_permissions(ordinary).map_err(Error::write(path))?;
-    layout::archive(kind, images, epoch, locate, &mut BufWriter::with_capacity(1 << 20, file.as_file()))?;
+    stream(&mut BufWriter::with_capacity(1 << 20, file.as_file()))?;
     file.persist(path).map_err(|error| Error::Write { path: path.into(), source: error.error })?;
     Ok(())
 }

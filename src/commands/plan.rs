@@ -33,6 +33,9 @@ pub(super) fn plan(command: &cli::Plan, world: &World) -> Result<(), Stop> {
             request.settle(settings(profile, &lock.stack, lock.base.as_ref(), &memory, &coordinates), &[], world)?;
         let own_parts = plan::own(&lock, profile, &own.small, &settings, &copied.layers)?;
         if command.json {
+            if !gather::at_hand(&lock, world) {
+                world.ui.note("the plan holds every file: locked files that the store has not are fetched");
+            }
             let gathered = request.settle(gather::of_lock(&request, &lock, &own, world), &[], world)?;
             let (mut layers, outline) = plan::locked(&gathered.contents)?;
             layers.extend(plan::compose(&outline, own_parts)?.0);
@@ -64,9 +67,9 @@ fn text(request: &Request, lock: &Lock, memory: &MemoryPlan, settings: &Settings
         let bytes: u64 = part.entries.iter().map(size).sum();
         let _ = writeln!(
             out,
-            "  {:<16} {:>7} KiB  {} files, from your own files and size",
+            "  {:<16} {:>10}  {} files, from your own files and size",
             part.name,
-            bytes.div_ceil(1024),
+            ui::size(bytes),
             part.entries.iter().filter(|e| e.kind != Kind::Directory).count()
         );
     }

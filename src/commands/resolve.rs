@@ -19,7 +19,7 @@ use crate::project::{self, OwnFiles};
 use crate::pypi;
 use crate::tree::MemberKind;
 
-use super::{World, base, gather, inputs};
+use super::{World, base, gather, inputs, wheels};
 
 /// What is resolved.
 #[derive(Clone, Copy)]
@@ -86,8 +86,13 @@ pub(super) fn resolve(asked: &Asked<'_>, world: &World) -> Result<Resolved, Fail
     let sdist = gather::sdist(&pyspark, world)?;
     let shipped = pypi::pyspark::bundled_jars(&sdist);
 
-    let request = python_request(&asked, &stack, &sdist.requires, &python, world)?;
-    let wheels = pypi::resolve::resolve(&request, &registries)?;
+    let request = wheels::request(&asked, &stack, &sdist.requires, &python, world)?;
+    let judge = |wheels: &[Artifact]| {
+        let beside = debian.iter().chain([&pyspark]).chain(wheels);
+        let coordinates: Vec<Coordinate> = beside.map(|artifact| artifact.coordinate.clone()).collect();
+        matrix::ways_out(profile, &stack, &coordinates, newer.as_ref())
+    };
+    let wheels = wheels::resolve(request, &judge, &registries, world)?;
     if world.endpoints.get(Registry::Maven).is_err() {
         suggest_maven(&pyspark, &sdist, world);
     }
@@ -152,44 +157,6 @@ fn debian_request(asked: &Asked<'_>, stack: &Stack, world: &World) -> Result<deb
         pins: profile.debian.pins.clone(),
         keyring: Keyring::read(&files, &extra)?,
         now: world.environment.now,
-    })
-}
-
-fn python_request(
-    asked: &Asked<'_>,
-    stack: &Stack,
-    requires: &[String],
-    python_full: &str,
-    world: &World,
-) -> Result<pypi::resolve::Request, Failure> {
-    let Asked { profile, own, .. } = *asked;
-    let mut files = Vec::new();
-    for path in &profile.python.files {
-        let Some((digest, size)) = own.stored.get(&path.value) else { continue };
-        let bytes = crate::outside::Blobs::open(&world.store, digest)?;
-        files.push(pypi::resolve::OwnWheel {
-            at: path.at.clone(),
-            file: path.value.rsplit('/').next().unwrap_or(&path.value).to_owned(),
-            size: *size,
-            sha256: *digest,
-            metadata: pypi::wheel::metadata_of(bytes.as_ref(), &path.value)?,
-        });
-    }
-    let glibc = pypi::tags::glibc(&stack.debian)
-        .ok_or_else(|| Error::archive(&stack.debian, "the C library of this suite is not known"))?;
-    Ok(pypi::resolve::Request {
-        requirements: profile.python.requirements.clone(),
-        given: vec![pypi::resolve::Given {
-            key: pypi::resolve::STACK,
-            name: "pyspark".to_owned(),
-            version: stack.spark.clone(),
-            requires: requires.to_vec(),
-        }],
-        python_full: python_full.to_owned(),
-        glibc,
-        arch: "x86_64".to_owned(),
-        files,
-        kept: asked.kept.python.clone(),
     })
 }
 

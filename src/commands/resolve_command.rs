@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -17,7 +18,7 @@ use crate::profile::Located;
 use crate::project;
 use crate::pypi::resolve::{self as python, Choice, Given};
 
-use super::{Stop, World, say, show, tree};
+use super::{Stop, TYPED, World, say, show, tree};
 
 /// The version of the JSON form.
 const VERSION: u32 = 1;
@@ -40,7 +41,7 @@ pub(super) fn resolve(command: &cli::Resolve, world: &World) -> Result<(), Stop>
         }
         ResolveOf::Python(of) => {
             let typed = Typed::new(&of.roots);
-            let request = of_python(of, &typed)?;
+            let request = of_python(of, &typed, world)?;
             let artifacts = typed.settle(python::choose(&request, &world.registries()), world)?;
             let target = format!("Python {}, glibc {}, {}", of.python, of.glibc, of.arch);
             Closure { target, rows: artifacts.into_iter().map(Row::of_wheel).collect() }.say(of.json)?;
@@ -67,7 +68,7 @@ struct Typed {
 
 impl Typed {
     fn new(roots: &[String]) -> Self {
-        let source = SourceFile { name: "command line".to_owned(), text: String::new() };
+        let source = SourceFile { name: TYPED.to_owned(), text: String::new() };
         let mut typed = Self { source, roots: Vec::new() };
         typed.roots = roots.iter().map(|root| typed.word("ROOT", root)).collect();
         typed
@@ -135,7 +136,7 @@ fn of_maven(of: &ResolveMaven, typed: &Typed) -> Result<Result<maven::Request, F
     Ok(if problems.is_empty() { Ok(request) } else { Err(problems.into()) })
 }
 
-fn of_python(of: &ResolvePython, typed: &Typed) -> Result<python::Request, Stop> {
+fn of_python(of: &ResolvePython, typed: &Typed, world: &World) -> Result<python::Request, Stop> {
     let glibc = of.glibc.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
     let wrong = || Stop::Usage(format!("--glibc {}: two numbers are meant, such as 2.36", of.glibc));
     let given = of.no_deps_of.iter().map(|text| match text.split_once("==") {
@@ -147,6 +148,14 @@ fn of_python(of: &ResolvePython, typed: &Typed) -> Result<python::Request, Stop>
         }),
         None => Err(Stop::Usage(format!("--no-deps-of {text}: name==version is meant"))),
     });
+    let lock = match &of.lock {
+        None => None,
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = project::text(&world.environment.cwd.join(path), project::SMALL_MAX)?;
+            Some(Arc::new(SourceFile { name, text }))
+        }
+    };
     Ok(python::Request {
         requirements: typed.roots.clone(),
         given: given.collect::<Result<_, _>>()?,
@@ -155,6 +164,8 @@ fn of_python(of: &ResolvePython, typed: &Typed) -> Result<python::Request, Stop>
         arch: of.arch.clone(),
         files: Vec::new(),
         kept: BTreeMap::new(),
+        limits: Vec::new(),
+        lock,
     })
 }
 

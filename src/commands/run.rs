@@ -80,11 +80,11 @@ fn of_profile(command: &cli::Run, world: &World) -> Result<Subject, Stop> {
         let way = "`sparkbake init` writes a profile of your own";
         return Err(Stop::Usage(format!("--calibrate writes to a profile, and this one is built in; {way}")));
     }
-    let ready = Ready::make(&request, false, None, world)?;
     let sizes = sizes(&command.size, &request.profile)?;
     let [(_, size)] = sizes.as_slice() else {
         return Err(Stop::Usage("run starts one image; give --size once".to_owned()));
     };
+    let ready = Ready::make(&request, &sizes, false, None, world)?;
     let mut warnings = Vec::new();
     let image = ready.image(&request, size, Format::Oci, &mut warnings, world)?;
     request.judge(warnings, false, world)?;
@@ -112,8 +112,8 @@ fn limits(command: &cli::Run, subject: &Subject, world: &World) -> Result<Limits
     let (cpu, memory) = typed(&command.size)?;
     let planned = subject.planned.as_ref();
     let none = || Stop::Usage("the image has no plan of sparkbake's: give --cpu and --memory".to_owned());
-    let cpu_milli = cpu.or(planned.map(|plan| plan.cpu_milli)).ok_or_else(none)?;
-    let memory = memory.map(|milli_gb| u64::from(milli_gb) * memory::MILLI_GB);
+    let cpu_milli = cpu.map(|cpu| cpu.value).or(planned.map(|plan| plan.cpu_milli)).ok_or_else(none)?;
+    let memory = memory.map(|milli_gb| u64::from(milli_gb.value) * memory::MILLI_GB);
     let memory = memory.or(planned.map(|plan| plan.limit_bytes)).ok_or_else(none)?;
     let cores = u32::try_from(world.environment.cores).unwrap_or(u32::MAX).saturating_mul(1000);
     if cpu_milli > cores {

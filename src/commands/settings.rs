@@ -11,7 +11,7 @@ use crate::pypi;
 use crate::spark::known::{self, Known, LOOK};
 
 use super::gather::{key, sdist};
-use super::{Request, Stop, World};
+use super::{Request, Stop, World, lock};
 
 /// What the jars of the lock say of the profile's settings. Nothing is fetched for it.
 pub(super) fn problems(
@@ -39,11 +39,10 @@ pub(super) fn of(typed: Option<&str>, world: &World) -> Result<(String, Known), 
     let request = Request::open(typed.unwrap_or_else(default), None, world)?;
     let own = request.settle(request.project.own_files(&request.profile, &world.store), &[], world)?;
     let name = request.project.source.name.clone();
-    let none = |reason: &str| Error::archive(&name, reason);
-    let lock = request.project.lock()?.ok_or_else(|| none("has no lock yet: `sparkbake lock` makes it"))?;
+    let lock = lock::held(&request.project, world)?;
     let known = known(&lock.artifacts, &lock.stack.java, &own, world)?;
     let missing = "its jars, which know the settings, are not in the store: `sparkbake build` brings them";
-    Ok((format!("{name}, Spark {}", lock.stack.spark), known.ok_or_else(|| none(missing))?))
+    Ok((format!("{name}, Spark {}", lock.stack.spark), known.ok_or_else(|| Error::archive(&name, missing))?))
 }
 
 /// The settings that these jars and PySpark's modules know; none where they were never read and are not here.

@@ -6,7 +6,6 @@ use crate::error::Failure;
 use crate::lock::LockedBase;
 use crate::matrix::{self, Stack};
 use crate::memory::MemoryPlan;
-use crate::problem::At;
 use crate::profile::{Located, Profile, Size};
 use crate::spark::{self, Settings};
 
@@ -16,11 +15,9 @@ use super::Stop;
 pub(super) fn sizes(choice: &SizeChoice, profile: &Profile) -> Result<Vec<(String, Size)>, Stop> {
     let own = &profile.target.size;
     if choice.cpu.is_some() || choice.memory.is_some() {
-        let number = |typed: Option<u32>, own: &Located<u32>| {
-            typed.map_or_else(|| own.clone(), |value| Located { value, at: At::default() })
-        };
         let (cpu, memory) = typed(choice)?;
-        let (cpu_milli, memory_milli_gb) = (number(cpu, &own.cpu_milli), number(memory, &own.memory_milli_gb));
+        let cpu_milli = cpu.unwrap_or_else(|| own.cpu_milli.clone());
+        let memory_milli_gb = memory.unwrap_or_else(|| own.memory_milli_gb.clone());
         return Ok(vec![(String::new(), Size { cpu_milli, memory_milli_gb, sku: own.sku })]);
     }
     if choice.size.is_empty() {
@@ -39,15 +36,22 @@ pub(super) fn sizes(choice: &SizeChoice, profile: &Profile) -> Result<Vec<(Strin
     choice.size.iter().map(named).collect()
 }
 
-/// `--cpu` and `--memory`, in thousandths.
-pub(super) fn typed(choice: &SizeChoice) -> Result<(Option<u32>, Option<u32>), Stop> {
-    let number = |text: &Option<String>, flag| text.as_ref().map(|text| number(text, flag)).transpose();
-    Ok((number(&choice.cpu, "cpu")?, number(&choice.memory, "memory")?))
+/// A number of the command line, in thousandths, if it was given.
+type Typed = Option<Located<u32>>;
+
+/// `--cpu` and `--memory`.
+pub(super) fn typed(choice: &SizeChoice) -> Result<(Typed, Typed), Stop> {
+    let given = |text: &Option<String>, flag| text.as_ref().map(|text| number(text, flag)).transpose();
+    Ok((given(&choice.cpu, "cpu")?, given(&choice.memory, "memory")?))
 }
 
-/// What a flag has been given, in thousandths.
-pub(super) fn number(text: &str, flag: &str) -> Result<u32, Stop> {
-    milli(text).ok_or_else(|| Stop::Usage(format!("--{flag} is `{text}`; it must be a number such as 2 or 3.5")))
+/// What a flag has been given, in thousandths, and the words that carets point into.
+pub(super) fn number(text: &str, flag: &str) -> Result<Located<u32>, Stop> {
+    let value = milli(text).ok_or_else(|| {
+        let unit = if flag == "memory" { "GB of 10^9 bytes" } else { "vCPUs" };
+        Stop::Usage(format!("--{flag} is `{text}`; it takes a number of {unit}, such as 2 or 3.5, without a unit"))
+    })?;
+    Ok(Located { value, at: super::word(&format!("--{flag}"), text) })
 }
 
 /// A decimal number with at most three decimals, in thousandths.

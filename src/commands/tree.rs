@@ -7,14 +7,13 @@ use crate::artifact::{Artifact, Coordinate};
 use crate::cli;
 use crate::lock::{Lock, is_named};
 
-use super::{Request, Stop, World, say};
+use super::{Request, Stop, World, lock, say};
 
 pub(super) fn tree(command: &cli::Tree, world: &World) -> Result<(), Stop> {
     let mut found = false;
     for typed in &command.profiles.profiles {
         let request = Request::open(typed, None, world)?;
-        let missing = || Stop::Usage(format!("{typed} has no lock yet: sparkbake lock {typed}"));
-        let lock = request.project.lock()?.ok_or_else(missing)?;
+        let lock = lock::held(&request.project, world)?;
         let shown = match &command.invert {
             None => draw(&request.project.name, &rows(&lock)),
             Some(name) => inverted(&request.project.name, &lock, name),

@@ -54,7 +54,7 @@ pub struct Finding {
     /// What happened.
     pub cause: String,
     /// What to do.
-    pub fix: String,
+    pub remedy: String,
     /// Key of the profile that decides about it.
     pub key: Option<String>,
     /// Who says so.
@@ -193,8 +193,8 @@ fn of_the_application(log: &Log, at: usize) -> Option<Finding> {
     let place = (0..at).rev().map(|at| log.line(at).trim()).find(|line| line.starts_with("File \""))?;
     let signature = named("application-error")?;
     let fill = |text: &str| text.replace("{1}", name).replace("{2}", place);
-    let (cause, fix) = (fill(&signature.cause), fill(&signature.fix));
-    Some(Finding { cause, fix, evidence: evidence(log, at), ..Finding::from(signature) })
+    let (cause, remedy) = (fill(&signature.cause), fill(&signature.remedy));
+    Some(Finding { cause, remedy, evidence: evidence(log, at), ..Finding::from(signature) })
 }
 
 /// What may be missing from the log.
@@ -220,7 +220,7 @@ fn last_lines(log: &Log, failed: Option<usize>) -> Vec<Evidence> {
 fn finding(hit: &Hit, log: &Log) -> Finding {
     Finding {
         cause: hit.filled(&hit.signature.cause),
-        fix: hit.filled(&hit.signature.fix),
+        remedy: hit.filled(&hit.signature.remedy),
         evidence: evidence(log, hit.line),
         count: hit.count,
         ..Finding::from(hit.signature)
@@ -233,7 +233,7 @@ impl From<&Signature> for Finding {
             id: signature.id.clone(),
             stage: signature.stage,
             cause: signature.cause.clone(),
-            fix: signature.fix.clone(),
+            remedy: signature.remedy.clone(),
             key: signature.key.clone(),
             source: signature.source.clone(),
             evidence: None,
@@ -249,8 +249,8 @@ pub fn known(id: &str) -> Option<Finding> {
     let open = |text: &str| (1..10).fold(text.to_owned(), |text, group| text.replace(&format!("{{{group}}}"), "…"));
     let line = signature.sample.lines().next_back().unwrap_or_default();
     let evidence = (!line.is_empty()).then(|| Evidence { line: 1, text: line.to_owned() });
-    let (cause, fix) = (open(&signature.cause), open(&signature.fix));
-    Some(Finding { cause, fix, evidence, ..Finding::from(signature) })
+    let (cause, remedy) = (open(&signature.cause), open(&signature.remedy));
+    Some(Finding { cause, remedy, evidence, ..Finding::from(signature) })
 }
 
 /// Every name that [`known`] knows.

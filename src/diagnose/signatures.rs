@@ -50,7 +50,7 @@ pub(super) struct Signature {
     unless: Option<String>,
     /// Why, with `{1}` for what the pattern's first group found.
     pub(super) cause: String,
-    pub(super) fix: String,
+    pub(super) remedy: String,
     /// Key of the profile that decides about it.
     pub(super) key: Option<String>,
     pub(super) source: String,
@@ -196,7 +196,7 @@ mod tests {
             // What stands near it in a real log is not always in the sample.
             let found = pattern.captures(&signature.sample);
             let groups = found.unwrap_or_else(|| panic!("{id} does not find its sample")).len();
-            for text in [&signature.cause, &signature.fix] {
+            for text in [&signature.cause, &signature.remedy] {
                 assert!(!text.is_empty() && !text.ends_with('.'), "{id}: {text}");
                 let beyond = (groups..10).find(|group| text.contains(&format!("{{{group}}}")));
                 assert_eq!(beyond, None, "{id}: {text}");

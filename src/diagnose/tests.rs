@@ -79,7 +79,12 @@ fn nothing_is_guessed() {
     let own = b"Traceback (most recent call last):\n  File \"a.py\", line 3, in f\nKeyError: 'amount'\n";
     let own = diagnose(own, None).cause.unwrap();
     assert_eq!((own.id.as_str(), own.evidence.unwrap().line), ("application-error", 3));
-    assert!(own.cause.ends_with("KeyError") && own.fix.contains("File \"a.py\", line 3"), "{} {}", own.cause, own.fix);
+    assert!(
+        own.cause.ends_with("KeyError") && own.remedy.contains("File \"a.py\", line 3"),
+        "{} {}",
+        own.cause,
+        own.remedy
+    );
     let found = diagnose(b"", None);
     assert_eq!((found.end, found.cause.is_none()), (End::Unclear, true));
     assert_eq!(diagnose(b"sum 3\n", None).end, End::Well);

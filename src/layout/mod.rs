@@ -17,7 +17,8 @@ use serde_json::json;
 
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::image::content::{MAX_DEPTH, document};
+use crate::image::artifact::EMPTY;
+use crate::image::content::{Content, MAX_DEPTH, document};
 use crate::image::{self, Document, Image};
 
 mod read;
@@ -260,24 +261,24 @@ pub fn archive(
     locate: Locate<'_>,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let mut files: Vec<(String, Content)> = Vec::new();
+    let mut files: Vec<(String, Bytes)> = Vec::new();
     let (config_path, layer_path): (Place, Place) = match kind {
         Archive::Oci => (|d| format!("blobs/sha256/{}", d.hex()), |d| format!("blobs/sha256/{}", d.hex())),
         Archive::Docker => (|d| format!("{}.json", d.hex()), |d| format!("{}.tar.gz", d.hex())),
     };
     for named in images {
-        files.push((config_path(&named.image.config.digest), Content::Bytes(named.image.config.bytes.clone())));
+        files.push((config_path(&named.image.config.digest), Bytes::Here(named.image.config.bytes.clone())));
         for layer in &named.image.layers {
-            files.push((layer_path(&layer.digest), Content::File(locate(&layer.digest), layer.size)));
+            files.push((layer_path(&layer.digest), Bytes::There(locate(&layer.digest), layer.size)));
         }
     }
     if kind == Archive::Oci {
         let manifests = images.iter().map(|n| &n.image.manifest);
-        files.extend(manifests.map(|m: &Document| (config_path(&m.digest), Content::Bytes(m.bytes.clone()))));
+        files.extend(manifests.map(|m: &Document| (config_path(&m.digest), Bytes::Here(m.bytes.clone()))));
         let named = images.iter().map(|n| Ok((n.name.clone(), n.image.manifest.descriptor()?)));
         let index = image::index(&named.collect::<Result<Vec<_>, Error>>()?)?;
-        files.push(("index.json".to_owned(), Content::Bytes(index.bytes)));
-        files.push(("oci-layout".to_owned(), Content::Bytes(OCI_LAYOUT.to_vec())));
+        files.push(("index.json".to_owned(), Bytes::Here(index.bytes)));
+        files.push(("oci-layout".to_owned(), Bytes::Here(OCI_LAYOUT.to_vec())));
     }
     let docker: Vec<serde_json::Value> = images
         .iter()
@@ -287,19 +288,42 @@ pub fn archive(
         })
         .collect();
     let docker = serde_json::to_vec(&docker).map_err(|error| Error::archive("manifest.json", error))?;
-    files.push(("manifest.json".to_owned(), Content::Bytes(docker)));
+    files.push(("manifest.json".to_owned(), Bytes::Here(docker)));
+    write_tar(files, epoch, out)
+}
+
+/// Writes documents that are no images, each under its name, with all that they name, as the archive of an OCI layout.
+///
+/// # Errors
+/// As [`archive`].
+pub fn bundle(named: &[(String, Content)], epoch: u64, locate: Locate<'_>, out: &mut dyn Write) -> Result<(), Error> {
+    let path = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
+    let mut files = vec![("oci-layout".to_owned(), Bytes::Here(OCI_LAYOUT.to_vec()))];
+    let mut all = Vec::new();
+    for (name, content) in named {
+        files.extend(content.blobs.iter().map(|(digest, size)| {
+            let nothing = *digest == Digest::of(EMPTY);
+            (path(digest), if nothing { Bytes::Here(EMPTY.to_vec()) } else { Bytes::There(locate(digest), *size) })
+        }));
+        files.push((path(&content.digest), Bytes::Here(content.bytes.clone())));
+        let media_type = content.media_type.as_str().into();
+        let document = Document { bytes: content.bytes.clone(), digest: content.digest, media_type };
+        all.push((name.clone(), document.descriptor()?));
+    }
+    files.push(("index.json".to_owned(), Bytes::Here(image::index(&all)?.bytes)));
     write_tar(files, epoch, out)
 }
 
 /// Where a blob lies in an archive.
 type Place = fn(&Digest) -> String;
 
-enum Content {
-    Bytes(Vec<u8>),
-    File(PathBuf, u64),
+/// The bytes of a file of an archive.
+enum Bytes {
+    Here(Vec<u8>),
+    There(PathBuf, u64),
 }
 
-fn write_tar(mut files: Vec<(String, Content)>, epoch: u64, out: &mut dyn Write) -> Result<(), Error> {
+fn write_tar(mut files: Vec<(String, Bytes)>, epoch: u64, out: &mut dyn Write) -> Result<(), Error> {
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
     files.dedup_by(|(a, _), (b, _)| a == b);
     let wrote = || Error::write("the archive");
@@ -313,12 +337,12 @@ fn write_tar(mut files: Vec<(String, Content)>, epoch: u64, out: &mut dyn Write)
         header.set_mtime(epoch);
         header.set_path(&path).map_err(wrote())?;
         match content {
-            Content::Bytes(bytes) => {
+            Bytes::Here(bytes) => {
                 header.set_size(bytes.len() as u64);
                 header.set_cksum();
                 tar.append(&header, bytes.as_slice()).map_err(wrote())?;
             }
-            Content::File(from, size) => {
+            Bytes::There(from, size) => {
                 header.set_size(size);
                 header.set_cksum();
                 let file = File::open(&from).map_err(Error::read(&from))?;

@@ -33,7 +33,13 @@ impl Opened {
     /// [`Error::Read`], and [`Error::Archive`] where it is no layout.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let is_file = fs::metadata(path).map_err(Error::read(path))?.is_file();
-        let members = if is_file { Some(members(path)?) } else { None };
+        let members = is_file.then(|| members(path)).transpose().map_err(|error| match error {
+            Error::Archive { what, reason } => Error::archive(
+                what,
+                format!("is no image, neither the directory of an OCI layout nor its archive: {reason}"),
+            ),
+            other => other,
+        })?;
         let mut opened = Self { path: path.to_owned(), members, index: Vec::new() };
         let bytes = opened.document("index.json")?;
         let no_layout = || Error::archive(path.display().to_string(), "is no OCI layout: it has no index.json");

@@ -63,7 +63,8 @@ pub fn inputs(profile: &Profile, own: &BTreeMap<String, Digest>) -> BTreeMap<Str
         ("debian.keys", &debian.keys),
         ("debian.ca-certificates", &debian.ca_certificates),
     ];
-    for (key, paths) in files {
+    let files = files.map(|(key, paths)| (key, paths.as_slice()));
+    for (key, paths) in files.into_iter().chain([("python.lock", python.lock.as_slice())]) {
         for path in paths {
             let digest = own.get(&path.value).map_or_else(|| "absent".to_owned(), Digest::to_string);
             all.insert(format!("{key}.{}", path.value), digest);

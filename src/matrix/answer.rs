@@ -148,6 +148,10 @@ fn requirement(word: &Word) -> Option<String> {
         "absent" => None,
         "*" | "present" => Some(name.to_owned()),
         _ if value.starts_with(['<', '>', '=', '!', '~']) => Some(format!("{name}{value}")),
+        // A line, not its first release.
+        _ if value.split('.').count() < 3 && value.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+            Some(format!("{name}=={value}.*"))
+        }
         _ => Some(format!("{name}=={value}")),
     }
 }

@@ -20,6 +20,7 @@ mod rule;
 mod select;
 mod table;
 mod version;
+mod ways;
 
 #[cfg(test)]
 mod tests;
@@ -38,8 +39,9 @@ pub use facts::{AS_OF, LeftOut, formerly, rule, rules};
 pub use question::strangers;
 pub use release::Release;
 pub use rule::{Certainty, Rule, Severity, Step};
-pub use select::{newer, newer_spark, reselect, select};
-pub use table::{Ending, Moves, Published, State, TableRow, ends, moves, published, table};
+pub use select::{nearest_stack, newer, newer_spark, reselect, select};
+pub use table::{Ending, Moves, Published, State, TableRow, ends, moves, placeholders, published, table};
+pub use ways::{WayOut, ways_out};
 
 use name::Kind;
 use row::Row;

@@ -40,7 +40,7 @@ pub(super) enum Key {
 impl Word {
     /// The name before the `=`.
     pub(super) fn name(&self) -> &str {
-        self.text.split_once('=').map_or(self.text.as_str(), |(name, _)| name)
+        parted(&self.text).0
     }
 }
 
@@ -67,13 +67,38 @@ fn word(text: &str) -> Result<Word, String> {
     if text.len() > WORD_MAX || text.chars().any(char::is_control) {
         return Err("a word is not of the form key=value".to_owned());
     }
-    let (name, value) = text.split_once('=').unwrap_or((text, "*"));
+    let (name, value) = parted(text);
     let key = key(name)?;
     if value.is_empty() {
         return Err(format!("`{text}` has no version behind the `=`"));
     }
-    check_value(name, key, value)?;
-    Ok(Word { text: text.to_owned(), key, value: value.to_owned() })
+    let value = canonical(key, value);
+    check_value(name, key, &value)?;
+    Ok(Word { text: text.to_owned(), key, value })
+}
+
+/// Name and value of `key=value`, or of a requirement as pip writes it: `key==value`, `key>=value`.
+fn parted(text: &str) -> (&str, &str) {
+    let is_free = matches!(Kind::of(text), Kind::Conf | Kind::Env);
+    let operator = text.find(|c| c == '=' || !is_free && ['<', '>', '!', '~'].contains(&c));
+    let Some((name, rest)) = operator.and_then(|at| text.split_at_checked(at)) else { return (text, "*") };
+    let exact = rest.strip_prefix("==").filter(|version| !is_free && !version.contains(['*', ',']));
+    (name, exact.or_else(|| rest.strip_prefix('=').filter(|_| !rest.starts_with("=="))).unwrap_or(rest))
+}
+
+/// A version as the facts write it, of what `java -version`, `uname -m` and `dpkg --print-architecture` say.
+fn canonical(key: Key, value: &str) -> String {
+    let Key::Axis(axis) = key else { return value.to_owned() };
+    match (axis, value) {
+        ("arch", "x86_64" | "x64") => "amd64".to_owned(),
+        ("arch", "aarch64") => "arm64".to_owned(),
+        // JEP 223: 1.8.0_392 and 8u392 are of feature release 8, and a build follows a plus.
+        ("java", _) if value.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b)) => {
+            let feature = value.strip_prefix("1.").unwrap_or(value);
+            feature.split(['u', '_', '+', '-']).next().unwrap_or(feature).trim_end_matches(".0").to_owned()
+        }
+        _ => value.to_owned(),
+    }
 }
 
 fn key(name: &str) -> Result<Key, String> {

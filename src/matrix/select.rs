@@ -132,20 +132,7 @@ pub fn reselect(
 pub fn select(profile: &Profile, newer: Option<&Release>) -> Result<Selection, Vec<Problem>> {
     let mut problems = unknown(&profile.stack, newer);
     if !problems.is_empty() {
-        // A pin that is no version is taken away, so that the other conflicts show too.
-        let keys: Vec<String> =
-            problems.iter().filter_map(|problem| problem.at.as_ref()).map(|at| at.key.clone()).collect();
-        let mut rest = profile.clone();
-        let axes =
-            AXES.iter().filter_map(|(axis, _)| pin_mut(&mut rest.stack, axis).map(|_| *axis)).collect::<Vec<_>>();
-        for axis in axes {
-            if let Some(slot) = pin_mut(&mut rest.stack, axis)
-                && slot.as_ref().is_some_and(|pin| keys.contains(&pin.at.key))
-            {
-                *slot = None;
-            }
-        }
-        if let Err(more) = select(&rest, newer) {
+        if let Err(more) = select(&without(profile, &problems), newer) {
             problems.extend(more);
         }
         return Err(problems);
@@ -174,6 +161,27 @@ pub fn select(profile: &Profile, newer: Option<&Release>) -> Result<Selection, V
     let doubts = best.findings.iter().filter(|finding| !finding.is_denied(&best.row));
     problems.extend(doubts.map(|finding| finding.problem(&best.row)));
     Ok(Selection { stack: best.stack, warnings: problems })
+}
+
+/// The row that comes nearest to what the profile asks, whatever speaks against it: for what depends little on the
+/// stack where [`select`] refused.
+#[must_use]
+pub fn nearest_stack(profile: &Profile) -> Option<Stack> {
+    let rest = without(profile, &unknown(&profile.stack, None));
+    best(&rest, None).map(|best| best.stack)
+}
+
+/// The profile without its pins that are no version, so that the other conflicts show too.
+fn without(profile: &Profile, unknown: &[Problem]) -> Profile {
+    let at_fault =
+        |pin: &Located<String>| unknown.iter().filter_map(|problem| problem.at.as_ref()).any(|at| at.key == pin.at.key);
+    let mut rest = profile.clone();
+    for (axis, _) in AXES {
+        if let Some(slot) = pin_mut(&mut rest.stack, axis) {
+            slot.take_if(|pin| at_fault(pin));
+        }
+    }
+    rest
 }
 
 /// A stack with what the rules say of it.

@@ -1,7 +1,7 @@
 //! The table itself: a row a Spark line ([`table`]), what moves between two releases ([`moves`]), what is
 //! published for a Spark ([`published`]), and what ends when ([`ends`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::codes::matrix as code;
 
@@ -242,6 +242,23 @@ pub fn moves(from: &str, to: &str) -> Result<Moves, Vec<String>> {
         new: speaking(&to, &from),
         gone: speaking(&from, &to),
     })
+}
+
+/// The placeholders of a rule's texts, each with its value in every line of PySpark that has one, the newest release
+/// for the line.
+#[must_use]
+pub fn placeholders(rule: &Rule) -> BTreeMap<String, Vec<(&'static str, String)>> {
+    let conditions = [&rule.when, &rule.requires, &rule.conflicts].into_iter().flat_map(|all| all.values());
+    let texts = conditions.chain(&rule.symptom).chain([&rule.range, &rule.reason, &rule.remedy]);
+    let names = texts.flat_map(|text| text.split('{').skip(1)).filter_map(|rest| rest.split_once('}'));
+    let value = |line: &'static Line, name: &str| {
+        let words = question::read(&[format!("spark={}", line.newest().version)]).ok()?;
+        let value = question::row(&words).ok()?.placeholder(&rule.subject, name)?;
+        Some((line.name.as_str(), value.replace('|', ", ")))
+    };
+    names
+        .map(|(name, _)| (name.to_owned(), facts().lines.iter().filter_map(|line| value(line, name)).collect()))
+        .collect()
 }
 
 impl Moves {

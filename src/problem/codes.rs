@@ -13,6 +13,8 @@ pub struct Code {
     pub name: &'static str,
     /// Level where the user says nothing.
     pub level: Level,
+    /// Whether there is nothing to go on with where it is found, so that no `[lints]` entry can let it pass.
+    pub stops: bool,
     /// What it means and why it matters, in a few sentences.
     pub explanation: &'static str,
 }
@@ -33,16 +35,20 @@ impl PartialEq for Code {
 
 impl Eq for Code {}
 
+const fn stop(name: &'static str, explanation: &'static str) -> Code {
+    Code { name, level: Level::Deny, stops: true, explanation }
+}
+
 const fn deny(name: &'static str, explanation: &'static str) -> Code {
-    Code { name, level: Level::Deny, explanation }
+    Code { name, level: Level::Deny, stops: false, explanation }
 }
 
 const fn warn(name: &'static str, explanation: &'static str) -> Code {
-    Code { name, level: Level::Warn, explanation }
+    Code { name, level: Level::Warn, stops: false, explanation }
 }
 
 const fn allow(name: &'static str, explanation: &'static str) -> Code {
-    Code { name, level: Level::Allow, explanation }
+    Code { name, level: Level::Allow, stops: false, explanation }
 }
 
 /// Every code there is, in the order of the rooms.
@@ -73,36 +79,32 @@ const SECTIONS: &[&[Code]] = &[
 /// Raised by `profile/`.
 #[expect(missing_docs, reason = "each constant carries its own explanation")]
 pub mod profile {
-    use super::{Code, deny, warn};
+    use super::{Code, stop, warn};
 
-    pub const SYNTAX: Code = deny("toml-syntax", "The profile is not TOML. Nothing else can be checked before it is.");
-    pub const UNKNOWN_KEY: Code = deny(
+    pub const SYNTAX: Code = stop("toml-syntax", "The profile is not TOML. Nothing else can be checked before it is.");
+    pub const UNKNOWN_KEY: Code = stop(
         "unknown-key",
         "The profile has a key that sparkbake does not know. It is refused, because a misspelt key that is ignored would build another image than the one asked for.",
     );
-    pub const MISSING_KEY: Code = deny(
+    pub const MISSING_KEY: Code = stop(
         "missing-key",
         "The profile lacks a key that has no default. The size of the container is one: heap, threads and Python workers are computed from it, and no guess would be right.",
     );
-    pub const WRONG_TYPE: Code = deny(
+    pub const WRONG_TYPE: Code = stop(
         "wrong-type",
         "A value of the profile has another type than its key takes. Versions are strings: as a number, 3.10 would be 3.1.",
     );
     pub const BAD_VALUE: Code =
-        deny("bad-value", "A value of the profile has the right type but cannot be what its key means.");
-    pub const DUPLICATE: Code = deny(
+        stop("bad-value", "A value of the profile has the right type but cannot be what its key means.");
+    pub const DUPLICATE: Code = stop(
         "duplicate",
         "The profile says the same thing twice. Where the two differ, nobody could tell which one was meant.",
     );
-    pub const REQUIRED_VERSION: Code = deny(
+    pub const REQUIRED_VERSION: Code = stop(
         "required-version",
         "The profile asks for another version of sparkbake with `required-version`. Older versions may not know its keys, and other versions may encode layers with another recipe.",
     );
-    pub const NOT_YET: Code = deny(
-        "not-yet",
-        "The key is part of the profile's format, but the work behind it does not exist in this version of sparkbake. It is refused rather than ignored.",
-    );
-    pub const BESIDE_BASE: Code = deny(
+    pub const BESIDE_BASE: Code = stop(
         "beside-a-base",
         "A key of [debian] stands beside [stack] base. Nothing of Debian's is installed into a base, so the key would have no effect.",
     );
@@ -116,7 +118,6 @@ pub mod profile {
         BAD_VALUE,
         DUPLICATE,
         REQUIRED_VERSION,
-        NOT_YET,
         BESIDE_BASE,
         UNUSED_LINT,
     ];
@@ -124,9 +125,9 @@ pub mod profile {
 
 /// Raised by `matrix/`.
 pub mod matrix {
-    use super::{Code, allow, deny, warn};
+    use super::{Code, allow, deny, stop, warn};
 
-    pub const UNKNOWN_VERSION: Code = deny(
+    pub const UNKNOWN_VERSION: Code = stop(
         "unknown-version",
         "A pin of [stack] is no version that the compatibility facts know, or not written the way its key takes it.",
     );
@@ -159,33 +160,33 @@ pub mod matrix {
 
 /// Raised by `debian/`.
 pub mod debian {
-    use super::{Code, deny, warn};
+    use super::{Code, deny, stop, warn};
 
     pub const BAD_KEY: Code =
-        deny("bad-key", "A file of [debian] keys holds no OpenPGP public key. Signatures by it could not be checked.");
-    pub const UNKNOWN_SUITE: Code = deny(
+        stop("bad-key", "A file of [debian] keys holds no OpenPGP public key. Signatures by it could not be checked.");
+    pub const UNKNOWN_SUITE: Code = stop(
         "unknown-suite",
         "The Debian suite is not one whose Java, Python and file layout sparkbake knows. An image of another suite would be a guess.",
     );
-    pub const NO_JAVA: Code = deny(
+    pub const NO_JAVA: Code = stop(
         "no-java-in-suite",
         "The Debian suite has no OpenJDK of the wanted feature release. Java comes from the suite, so that it gets the suite's security updates.",
     );
     pub const UNKNOWN_PACKAGE: Code =
-        deny("unknown-package", "No package of that name is in the Debian suite, and none provides it.");
-    pub const SEVERAL_PROVIDERS: Code = deny(
+        stop("unknown-package", "No package of that name is in the Debian suite, and none provides it.");
+    pub const SEVERAL_PROVIDERS: Code = stop(
         "several-providers",
         "The name is a virtual package that several packages provide. Which of them belongs into the image is the user's choice.",
     );
-    pub const PIN_WITHOUT_VERSION: Code = deny(
+    pub const PIN_WITHOUT_VERSION: Code = stop(
         "pin-without-version",
         "A Debian pin matches no version that the archive has. Debian keeps only the newest version of a package in a suite.",
     );
-    pub const UNSATISFIABLE: Code = deny(
+    pub const UNSATISFIABLE: Code = stop(
         "unsatisfiable-dependency",
         "A package needs another one that the suite does not have, or has only in another version. As apt does, sparkbake takes the candidate version of each package and never searches for older ones.",
     );
-    pub const CONFLICT: Code = deny(
+    pub const CONFLICT: Code = stop(
         "package-conflict",
         "Two of the chosen packages declare that they cannot be installed together (Conflicts or Breaks, Debian Policy 7.3 and 7.4).",
     );
@@ -218,36 +219,40 @@ pub mod debian {
 
 /// Raised by `pypi/`.
 pub mod python {
-    use super::{Code, deny};
+    use super::{Code, deny, stop};
 
-    pub const REQUIREMENT: Code = deny(
+    pub const REQUIREMENT: Code = stop(
         "python-requirement",
         "A requirement cannot be read as PEP 508, or it asks for something that a locked image cannot hold: a URL, or a PySpark that differs from the stack's.",
     );
-    pub const UNKNOWN_PROJECT: Code = deny("python-unknown-project", "The package index has no project of that name.");
-    pub const NO_WHEEL: Code = deny(
+    pub const UNKNOWN_PROJECT: Code = stop("python-unknown-project", "The package index has no project of that name.");
+    pub const NO_WHEEL: Code = stop(
         "python-no-wheel",
         "No file of the project can be installed in the image: sparkbake installs wheels and runs nothing of a package at build time, so a project that is published as source alone cannot be used from the index. A wheel of one's own can be named in python.files.",
     );
-    pub const UNSATISFIABLE: Code = deny(
+    pub const UNSATISFIABLE: Code = stop(
         "python-unsatisfiable",
         "The requirements contradict each other, or those of the packages that they bring along.",
     );
+    pub const LOCK: Code = stop(
+        "python-lock",
+        "The file of [python] lock cannot be read as what its name says, is for another Python, or does not pin every package with a digest. Nothing is taken that it does not pin.",
+    );
     pub const FILE_CLASH: Code =
         deny("python-file-clash", "Two packages install a file at the same path; one would overwrite the other.");
-    pub(super) const ALL: &[Code] = &[REQUIREMENT, UNKNOWN_PROJECT, NO_WHEEL, UNSATISFIABLE, FILE_CLASH];
+    pub(super) const ALL: &[Code] = &[REQUIREMENT, UNKNOWN_PROJECT, NO_WHEEL, UNSATISFIABLE, LOCK, FILE_CLASH];
 }
 
 /// Raised by `base/`.
 pub mod base {
-    use super::{Code, deny};
+    use super::{Code, deny, stop};
 
-    pub const LACKS: Code = deny(
+    pub const LACKS: Code = stop(
         "base-lacks",
         "The image of [stack] base lacks something that every image of sparkbake's needs: a Java, a Python, or a program that the entrypoint or Spark's scripts start. It is not installed for you, because nothing of a base is changed.",
     );
     pub const DIFFERS: Code =
-        deny("base-differs", "A pin of [stack] asks for another version than the image of [stack] base has.");
+        stop("base-differs", "A pin of [stack] asks for another version than the image of [stack] base has.");
     pub const TWICE: Code = deny(
         "base-has-its-own",
         "The image of [stack] base has something already where the image gets a file of its own. A layer lies over those below it file by file, so that two versions would be mixed.",
@@ -257,33 +262,33 @@ pub mod base {
 
 /// Raised by `maven/`.
 pub mod maven {
-    use super::{Code, deny};
+    use super::{Code, stop};
 
-    pub const MOVING: Code = deny(
+    pub const MOVING: Code = stop(
         "maven-moving-version",
         "LATEST, RELEASE and SNAPSHOT versions name another file tomorrow. A lock cannot pin them.",
     );
-    pub const CONFLICT: Code = deny(
+    pub const CONFLICT: Code = stop(
         "maven-version-conflict",
         "No version of an artifact satisfies every version range that the closure puts on it.",
     );
-    pub const PARENT: Code = deny(
+    pub const PARENT: Code = stop(
         "maven-missing-parent",
         "A POM inherits from, or imports, a POM that the repository does not have. Its dependencies cannot be known, and Maven refuses it too.",
     );
-    pub const UNKNOWN_JAR: Code = deny(
+    pub const UNKNOWN_JAR: Code = stop(
         "maven-unknown-jar",
         "The profile asks for a jar that is no coordinate, or without a version where the matrix knows none.",
     );
-    pub const NOTHING_TO_OVERRIDE: Code = deny(
+    pub const NOTHING_TO_OVERRIDE: Code = stop(
         "nothing-to-override",
         "[maven] override replaces a jar that Spark ships. It ships none of this name, so there is nothing to replace.",
     );
-    pub const UNKNOWN: Code = deny(
+    pub const UNKNOWN: Code = stop(
         "maven-unknown-artifact",
         "The repository has no POM of an artifact that the profile asks for. The group, the artifact or the version is misspelt, or it lies in another repository.",
     );
-    pub const COORDINATE: Code = deny(
+    pub const COORDINATE: Code = stop(
         "maven-bad-coordinate",
         "A POM of the closure depends on something that no repository can hold, most often because a property in it is defined nowhere.",
     );
@@ -292,13 +297,13 @@ pub mod maven {
 
 /// Raised by `lock/`.
 pub mod lock {
-    use super::{Code, deny};
+    use super::{Code, stop};
 
-    pub const STALE: Code = deny(
+    pub const STALE: Code = stop(
         "stale-lock",
         "The lockfile was made from other values than the profile has now. The build would not be the one that was locked.",
     );
-    pub const MISSING: Code = deny(
+    pub const MISSING: Code = stop(
         "no-lock",
         "There is no lockfile, and the command may not write one (`--locked`, `lock --check`). Commit the lockfile, so that everybody builds the same image.",
     );
@@ -307,17 +312,17 @@ pub mod lock {
 
 /// Raised by `memory/`.
 pub mod memory {
-    use super::{Code, deny};
+    use super::{Code, stop};
 
-    pub const NOT_A_SIZE: Code = deny(
+    pub const NOT_A_SIZE: Code = stop(
         "not-an-aci-size",
         "Azure Container Instances offers no container of this size: it is below the least or above the greatest of the SKU, or off the step of 0.1 vCPU and 0.1 GB. The deployment would be refused after the image was built and pushed.",
     );
-    pub const TOO_SMALL: Code = deny(
+    pub const TOO_SMALL: Code = stop(
         "memory-too-small",
         "What is left for Java's heap after the platform, Python and the memory that the JVM needs beside its heap is less than 512 MiB. Spark itself refuses a heap below about 450 MiB, and a plan that leaves out one of the other terms ends in a silent kill by the kernel.",
     );
-    pub const HEAP_DOES_NOT_FIT: Code = deny(
+    pub const HEAP_DOES_NOT_FIT: Code = stop(
         "pinned-heap-does-not-fit",
         "The pinned heap is greater than what the size leaves for it, or smaller than Spark can start with. A heap that is too great is not refused by Java: the kernel kills the JVM once the heap has grown.",
     );
@@ -471,10 +476,10 @@ pub mod classpath {
 
 /// Raised by `plan/` and `app/` about the user's own files.
 pub mod app {
-    use super::{Code, allow, deny, warn};
+    use super::{Code, allow, deny, stop, warn};
 
-    pub const UNREADABLE_FILE: Code = deny("unreadable-file", "A file that the profile names cannot be read.");
-    pub const CANNOT_COPY: Code = deny(
+    pub const UNREADABLE_FILE: Code = stop("unreadable-file", "A file that the profile names cannot be read.");
+    pub const CANNOT_COPY: Code = stop(
         "cannot-copy",
         "What [[app.copy]] names cannot become a layer: it is absent, holds nothing, or holds something that an image cannot.",
     );

@@ -70,6 +70,9 @@ pub fn json(problems: &[(Level, Problem)], source: &SourceFile) -> Value {
 #[must_use]
 pub fn explain(name: &str) -> Option<String> {
     let code = codes::find(name)?;
+    if code.stops {
+        return Some(format!("{name}: an error\n\n{}\n", code.explanation));
+    }
     let (weight, change) = match code.level {
         Level::Deny => ("an error", format!("{name} = \"warn\"")),
         Level::Warn => ("a warning", format!("{name} = \"deny\"")),
@@ -306,16 +309,21 @@ mod tests {
 
     #[test]
     fn every_code_is_explained() {
-        insta::assert_snapshot!(explain("stale-lock").unwrap(), @r#"
-        stale-lock: an error where the profile says nothing
+        insta::assert_snapshot!(explain("path-missing").unwrap(), @r#"
+        path-missing: an error where the profile says nothing
 
-        The lockfile was made from other values than the profile has now. The build would not be the one that was locked.
+        A setting of Spark, or the app's code, names a file or directory that no layer of the image brings. Java passes over a class path entry that is not there without a word; Spark warns of a missing jar and goes on, and its classes are missed later; it ends over a file of spark.files or an archive of Python. What a volume brings when the container starts can be allowed in [lints]; in code it is a warning where its directory is not in the image either.
 
         To weigh it differently:
 
             [lints]
-            stale-lock = "warn"
+            path-missing = "warn"
         "#);
+        insta::assert_snapshot!(explain("stale-lock").unwrap(), @"
+        stale-lock: an error
+
+        The lockfile was made from other values than the profile has now. The build would not be the one that was locked.
+        ");
         assert!(codes::all().all(|code| explain(code.name).is_some()));
         assert_eq!(explain("stale"), None);
     }

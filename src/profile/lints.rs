@@ -84,7 +84,7 @@ fn unused_lint(lint: &Lint) -> Problem {
 mod tests {
     use super::*;
     use crate::problem::codes::lock::STALE;
-    use crate::problem::codes::profile::{BAD_VALUE, NOT_YET};
+    use crate::problem::codes::profile::{BAD_VALUE, DUPLICATE};
     use crate::problem::{At, Code};
     use crate::profile::Located;
 
@@ -124,18 +124,18 @@ mod tests {
                 own(&[(Warn, one), (Deny, last)]),
             ),
             (
-                vec![lint(NOT_YET, Allow, None), lint(STALE, Allow, Some("elsewhere"))],
+                vec![lint(DUPLICATE, Allow, None), lint(STALE, Allow, Some("elsewhere"))],
                 false,
                 own(&[
                     (Deny, one),
                     (Deny, two),
-                    (Warn, "there is no `not-yet`"),
+                    (Warn, "there is no `duplicate`"),
                     (Warn, "no `stale-lock` names `elsewhere`"),
                     (Deny, last),
                 ]),
             ),
             (
-                vec![lint(NOT_YET, Allow, None), lint(UNUSED_LINT, Allow, Some("not-yet"))],
+                vec![lint(DUPLICATE, Allow, None), lint(UNUSED_LINT, Allow, Some("duplicate"))],
                 false,
                 own(&[(Deny, one), (Deny, two), (Deny, last)]),
             ),

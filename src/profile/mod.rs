@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub use init::{Init, init};
 pub use lints::levels;
 pub use normal::normal;
-pub use parse::parse;
+pub use parse::{parse, read};
 
 use crate::problem::{At, Level, SourceFile};
 
@@ -152,8 +152,36 @@ pub struct MavenRequest {
 pub struct PythonRequest {
     /// PEP 508 requirements.
     pub requirements: Vec<Located<String>>,
+    /// Path of another tool's lock that pins every package, instead of requirements.
+    pub lock: Option<Located<String>>,
     /// Paths of own wheels, relative to the profile.
     pub files: Vec<Located<String>>,
+}
+
+/// Whose lock a file is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockKind {
+    /// `uv.lock`.
+    Uv,
+    /// `pylock.toml` or `pylock.NAME.toml` (PEP 751).
+    Pylock,
+    /// `requirements.txt` with hashes.
+    Requirements,
+}
+
+impl LockKind {
+    /// `None` where the name is none of a lock.
+    #[must_use]
+    pub fn of(path: &str) -> Option<Self> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let (stem, extension) = name.rsplit_once('.')?;
+        match extension {
+            "lock" => Some(Self::Uv),
+            "txt" => Some(Self::Requirements),
+            "toml" if stem == "pylock" || stem.starts_with("pylock.") => Some(Self::Pylock),
+            _ => None,
+        }
+    }
 }
 
 /// `[debian]`.

@@ -45,7 +45,14 @@ pub fn normal(profile: &Profile) -> Result<String, toml::ser::Error> {
             ("override", pairs(&maven.overrides)),
         ],
     );
-    table("python", vec![("requirements", list(&python.requirements)), ("files", list(&python.files))]);
+    table(
+        "python",
+        vec![
+            ("requirements", list(&python.requirements)),
+            ("lock", text(python.lock.as_ref())),
+            ("files", list(&python.files)),
+        ],
+    );
     table(
         "debian",
         vec![
@@ -230,7 +237,7 @@ mod tests {
     fn what_the_image_does_not_follow_from_changes_nothing() {
         let one = read(format!("{SIZE}[stack]\nspark = \"3.5.9\"\n"));
         let other = "# ours\ntarget.aci = { cpu = 4, memory-gb = 8 }\n[image]\nrepository = \"registry.example/a\"\n\
-            [lints]\nstale-lock = \"warn\"\n[stack]\nspark = '3.5.9' # the last\n";
+            [lints]\npath-missing = \"warn\"\n[stack]\nspark = '3.5.9' # the last\n";
         assert_eq!(normal(&one).unwrap(), normal(&read(other.to_owned())).unwrap());
         let every = include_str!("parse/tests/every-key.toml");
         for (from, to) in

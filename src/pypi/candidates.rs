@@ -42,6 +42,27 @@ impl Unusable {
     }
 }
 
+/// Versions that others keep a project to; what is asked of it holds besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Normalised name of the project.
+    pub name: String,
+    /// Whether it stays within the versions, or outside of them.
+    pub within: bool,
+    /// The versions: any of these.
+    pub versions: Vec<VersionSpecifiers>,
+    /// Who says so, as `via` says it.
+    pub why: String,
+}
+
+impl Limit {
+    /// Whether a version keeps to it.
+    #[must_use]
+    pub fn admits(&self, version: &Version) -> bool {
+        self.versions.iter().any(|one| one.contains(version)) == self.within
+    }
+}
+
 impl Candidate {
     /// Whether the wheel was withdrawn (PEP 592).
     #[must_use]

@@ -16,9 +16,11 @@ pub mod index;
 pub mod install;
 pub mod metadata;
 pub mod pyspark;
+pub mod pins;
 mod report;
 pub mod resolve;
 pub mod sdist;
+mod served;
 pub mod tags;
 pub mod wheel;
 

@@ -7,12 +7,12 @@ use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
 use pubgrub::{DerivationTree, External, Ranges};
 
 use crate::error::Error;
-use crate::problem::{Code, Problem, codes::python as codes};
+use crate::problem::{At, Code, Problem, codes::python as codes};
 use crate::profile::{Located, requirement};
 
 use super::candidates::Candidate;
 use super::normalise;
-use super::resolve::{Asked, Given, OwnWheel, Package, STACK, Search, range};
+use super::resolve::{Asked, Choice, Given, OwnWheel, Package, STACK, Search, range};
 use super::tags::{Tags, WheelName};
 
 /// The most lines of a derivation that are shown.
@@ -64,6 +64,14 @@ pub(super) fn hopeless(search: &Search<'_>, asked: &Asked) -> Result<Option<Prob
         return Ok(Some(point(problem, "another version").help(help)));
     }
     let within: Vec<&Candidate> = candidates.iter().filter(|c| range.contains(&c.version)).collect();
+    if let (Some(pin), true) = (search.pin_of(&name), within.is_empty()) {
+        let message =
+            format!("the package index has no file of {name} {} with a digest that the lock has", pin.version);
+        let problem = point(Problem::new(codes::LOCK, message), "none of these files");
+        return Ok(Some(
+            problem.help("lock it anew, or name the index that it was locked from (`sparkbake endpoints`)"),
+        ));
+    }
     let mut problem = if within.is_empty() {
         let problem =
             Problem::new(codes::UNSATISFIABLE, format!("the package index has no version that `{text}` admits"));
@@ -120,6 +128,19 @@ fn span(versions: &[&Version]) -> String {
         [one] => one.to_string(),
         [] => String::new(),
     }
+}
+
+/// What is chosen and another tool's lock does not pin.
+pub(super) fn unpinned(search: &Search<'_>, choices: &[Choice]) -> Vec<Problem> {
+    let Some(lock) = &search.request.lock else { return Vec::new() };
+    let is_own = |choice: &Choice| choice.via.iter().any(|via| via == "python.files");
+    let loose = choices.iter().filter(|choice| search.pin_of(&choice.coordinate.name()).is_none() && !is_own(choice));
+    let problem = |choice: &Choice| {
+        let message =
+            format!("{} is needed by {} and not in the lock", choice.coordinate.name(), choice.via.join(", "));
+        Problem::new(codes::LOCK, message).at(&At::in_file(lock, 0..0), "this lock").help("lock it anew")
+    };
+    loose.map(problem).collect()
 }
 
 /// Whether an own wheel runs on the target.

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use pep440_rs::{Operator, Version};
 use pep508_rs::{ExtraName, MarkerEnvironment, MarkerEnvironmentBuilder, Requirement, VerbatimUrl, VersionOrUrl};
@@ -21,15 +22,16 @@ use pubgrub::{
 use crate::artifact::{Artifact, Coordinate};
 use crate::digest::Digest;
 use crate::error::{Error, Failure};
-use crate::outside::{Index, Page, Registry};
-use crate::problem::At;
+use crate::outside::Index;
+use crate::problem::{At, SourceFile};
 use crate::profile::{Located, requirement};
 
-use super::candidates::{Candidate, admits, candidates};
+use super::candidates::{Candidate, Limit, admits, candidates};
 use super::index::{self, File};
 use super::metadata::{self, Metadata};
+use super::pins::{self, Pin};
 use super::tags::Tags;
-use super::{normalise, report, wheel};
+use super::{normalise, report};
 
 /// What is asked for, and for which target.
 #[derive(Debug, Clone)]
@@ -48,6 +50,10 @@ pub struct Request {
     pub files: Vec<OwnWheel>,
     /// Versions that are taken wherever they fit, by normalised name.
     pub kept: BTreeMap<String, String>,
+    /// What others keep projects to.
+    pub limits: Vec<Limit>,
+    /// Another tool's lock: every package is one that it pins, at its version and with its digests.
+    pub lock: Option<Arc<SourceFile>>,
 }
 
 /// A project whose version is decided elsewhere, and which need not have a wheel. It is asked for, but
@@ -167,15 +173,17 @@ struct Wanted {
 /// The state of one resolution: the request, and what was read of the index.
 pub(super) struct Search<'a> {
     pub(super) request: &'a Request,
-    index: &'a dyn Index,
+    pub(super) index: &'a dyn Index,
     tags: Tags,
     environment: MarkerEnvironment,
     python: Version,
     pub(super) roots: Vec<Asked>,
     projects: RefCell<BTreeMap<String, Option<Rc<[Candidate]>>>>,
-    metadata: RefCell<BTreeMap<(String, Version), Rc<Metadata>>>,
+    pub(super) metadata: RefCell<BTreeMap<(String, Version), Rc<Metadata>>>,
     /// Size and digest of files that the index keeps quiet about, by URL.
-    learned: RefCell<BTreeMap<String, (u64, Digest)>>,
+    pub(super) learned: RefCell<BTreeMap<String, (u64, Digest)>>,
+    /// What another tool's lock pins, by name.
+    pins: BTreeMap<String, Pin>,
     wanted: RefCell<BTreeMap<String, Wanted>>,
     order: RefCell<BTreeMap<Package, usize>>,
     /// How a dependency was written: from, to, range.
@@ -199,11 +207,13 @@ impl<'a> Search<'a> {
             projects: RefCell::default(),
             metadata: RefCell::default(),
             learned: RefCell::default(),
+            pins: BTreeMap::new(),
             wanted: RefCell::default(),
             order: RefCell::default(),
             texts: RefCell::default(),
         };
         search.give()?;
+        search.pin()?;
         let (roots, mut problems) = report::roots(&search.request.requirements);
         let applies = |asked: &Asked| asked.requirement.evaluate_markers(&search.environment, &[]);
         let roots: Vec<Asked> = roots.into_iter().filter(applies).collect();
@@ -236,6 +246,22 @@ impl<'a> Search<'a> {
             }
         }
         if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
+    }
+
+    /// Asks for everything that another tool's lock pins.
+    fn pin(&mut self) -> Result<(), Failure> {
+        let Some(lock) = &self.request.lock else { return Ok(()) };
+        let applies = |marker: &str| {
+            let asked = requirement::read::<VerbatimUrl>(&format!("x; {marker}"))?;
+            Ok(asked.evaluate_markers(&self.environment, &[]))
+        };
+        for pin in pins::read(lock, &pins::Target { applies: &applies, python: &self.python })? {
+            let text = format!("{}=={}", pin.name, pin.version);
+            let requirement = requirement::read(&text).map_err(|reason| Error::archive(&lock.name, reason))?;
+            self.roots.push(Asked { at: Some(pin.at.clone()), key: pins::KEY, requirement });
+            self.pins.insert(pin.name.clone(), pin);
+        }
+        Ok(())
     }
 
     fn given(
@@ -274,7 +300,11 @@ impl<'a> Search<'a> {
         let found = match self.index.get(&index::page(name))? {
             None => None,
             Some(served) => {
-                let found = candidates(name, index::files(&served)?, &self.tags, &self.python);
+                let mut files = index::files(&served)?;
+                if let Some(pin) = self.pins.get(name) {
+                    files.retain(|file| file.sha256.is_some_and(|digest| pin.hashes.contains(&digest)));
+                }
+                let found = candidates(name, files, &self.tags, &self.python);
                 Some(Rc::from(found))
             }
         };
@@ -306,7 +336,8 @@ impl<'a> Search<'a> {
     /// The version of a project that an earlier choice had, where a range holds it and it can be installed.
     fn kept(&self, name: &str, range: &Ranges<Version>) -> Result<Option<Version>, Error> {
         let kept = self.request.kept.get(name).and_then(|text| Version::from_str(text).ok());
-        let Some(version) = kept.filter(|version| range.contains(version)) else { return Ok(None) };
+        let fits = |version: &Version| range.contains(version) && self.limits(name).all(|limit| limit.admits(version));
+        let Some(version) = kept.filter(fits) else { return Ok(None) };
         let found = self.project(name)?;
         let mut candidates = found.as_deref().unwrap_or_default().iter();
         let there = candidates.any(|c| c.version == version && c.wheel.is_ok() && !c.is_yanked());
@@ -328,61 +359,13 @@ impl<'a> Search<'a> {
             within.peek().is_some() && !within.any(|c| stable(&c))
         };
         let pre = wanted.is_some_and(|w| w.names_a_prerelease || w.ranges.iter().any(nothing_else));
-        let mut fit = candidates.iter().filter(usable).filter(|c| range.contains(&c.version));
+        let within = |version: &Version| range.contains(version) && self.limits(name).all(|l| l.admits(version));
+        let mut fit = candidates.iter().filter(usable).filter(|c| within(&c.version));
         Ok(fit.find(|c| pre || stable(c)).map(|c| c.version.clone()))
     }
 
-    /// The metadata of a chosen version: beside the wheel (PEP 658), else from within it.
-    fn metadata(&self, name: &str, version: &Version) -> Result<Rc<Metadata>, Error> {
-        let key = (name.to_owned(), version.clone());
-        if let Some(known) = self.metadata.borrow().get(&key) {
-            return Ok(Rc::clone(known));
-        }
-        let what = format!("{name} {version}");
-        let file = self.wheel(name, version)?.ok_or_else(|| Error::registry(&what, "has no wheel"))?;
-        let bytes = match self.beside(&file)? {
-            Some(bytes) => bytes,
-            None => wheel::metadata_of(&self.whole(&file)?, &file.name)?,
-        };
-        let read = metadata::parse(&bytes, &file.name)?;
-        if normalise(&read.name) != name || Version::from_str(&read.version).ok().as_ref() != Some(version) {
-            return Err(Error::archive(&file.name, format!("its metadata is that of {} {}", read.name, read.version)));
-        }
-        let read = Rc::new(read);
-        self.metadata.borrow_mut().insert(key, Rc::clone(&read));
-        Ok(read)
-    }
-
-    fn wheel(&self, name: &str, version: &Version) -> Result<Option<File>, Error> {
-        let found = self.project(name)?;
-        let candidate = found.as_deref().unwrap_or_default().iter().find(|c| c.version == *version);
-        Ok(candidate.and_then(|c| c.wheel.as_ref().ok()).cloned())
-    }
-
-    fn beside(&self, file: &File) -> Result<Option<Vec<u8>>, Error> {
-        let Some(promised) = file.metadata else { return Ok(None) };
-        let url = format!("{}.metadata", file.url);
-        let Some(served) = self.index.get(&Page::new(Registry::Pypi, url))? else { return Ok(None) };
-        let got = Digest::of(&served.bytes);
-        match promised {
-            Some(promised) if promised != got => {
-                Err(Error::mismatch(format!("{}.metadata", file.name), &promised, &got))
-            }
-            _ => Ok(Some(served.bytes)),
-        }
-    }
-
-    /// A whole file, checked against what the index promised; its size and digest are remembered.
-    fn whole(&self, file: &File) -> Result<Vec<u8>, Error> {
-        let page = Page { registry: Registry::Pypi, path: file.url.clone(), expect: file.size.zip(file.sha256) };
-        let served = self.index.get(&page)?;
-        let bytes = served.ok_or_else(|| Error::registry(&file.name, "its index names it but does not have it"))?.bytes;
-        let (size, got) = (bytes.len() as u64, Digest::of(&bytes));
-        if let Some(promised) = file.sha256.filter(|promised| *promised != got) {
-            return Err(Error::mismatch(&file.name, &promised, &got));
-        }
-        self.learned.borrow_mut().insert(file.url.clone(), (size, got));
-        Ok(bytes)
+    fn limits(&self, name: &str) -> impl Iterator<Item = &Limit> {
+        self.request.limits.iter().filter(move |limit| limit.name == name)
     }
 
     /// The requirements of a node that apply on the target, or why they cannot be used.
@@ -448,7 +431,14 @@ impl<'a> Search<'a> {
                 | PubGrubError::ErrorInShouldCancel(source),
             ) => return Err(source.into()),
         };
-        Ok(self.choices(&chosen)?)
+        let choices = self.choices(&chosen)?;
+        let problems = report::unpinned(self, &choices);
+        if problems.is_empty() { Ok(choices) } else { Err(problems.into()) }
+    }
+
+    /// How another tool's lock pins the project.
+    pub(super) fn pin_of(&self, name: &str) -> Option<&Pin> {
+        self.pins.get(name)
     }
 
     /// The wheels of the chosen projects.
@@ -471,25 +461,14 @@ impl<'a> Search<'a> {
             let Package::Project(name) = package else { continue };
             let Some(file) = self.wheel(name, version)?.filter(|file| !file.name.is_empty()) else { continue };
             let (keys, names) = via.remove(name).unwrap_or_default();
+            let limited = self.limits(name).map(|limit| limit.why.clone());
             out.push(Choice {
                 coordinate: Coordinate::Pypi { name: name.clone(), version: version.to_string() },
                 file,
-                via: keys.into_iter().chain(names).map(str::to_owned).collect(),
+                via: keys.into_iter().chain(names).map(str::to_owned).chain(limited).collect(),
             });
         }
         Ok(out)
-    }
-
-    /// Size and digest of a file, which is downloaded where its index does not tell both.
-    fn measured(&self, file: &File) -> Result<(u64, Digest), Error> {
-        if let (Some(size), Some(sha256)) = (file.size, file.sha256) {
-            return Ok((size, sha256));
-        }
-        let known = self.learned.borrow().get(&file.url).copied();
-        match known {
-            Some(known) => Ok(known),
-            None => self.whole(file).map(|bytes| (bytes.len() as u64, Digest::of(&bytes))),
-        }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write as _};
+use std::sync::Arc;
 
+use super::candidates::Limit;
 use super::resolve::{Given, OwnWheel, Request, STACK, resolve};
 use crate::digest::Digest;
 use crate::error::{Error, Failure};
 use crate::outside::{Index, Page, Served};
-use crate::problem::At;
+use crate::problem::{At, SourceFile};
 use crate::profile::Located;
 
 /// An index whose pages are a map from path or URL to bytes.
@@ -91,6 +93,8 @@ fn request(requirements: &[&str]) -> Request {
         arch: "x86_64".to_owned(),
         files: Vec::new(),
         kept: BTreeMap::new(),
+        limits: Vec::new(),
+        lock: None,
     }
 }
 
@@ -132,6 +136,68 @@ fn an_earlier_choice_stays_where_it_fits() {
             .collect();
         assert_eq!(chosen, expected, "{requirements:?} with {name}");
     }
+}
+
+/// A limit moves a choice, is told, and where nothing keeps to it there is no solution.
+#[test]
+fn a_limit_moves_a_choice() {
+    let limit = |name: &str, within, versions: &str| Limit {
+        name: name.to_owned(),
+        within,
+        versions: vec![versions.parse().unwrap()],
+        why: "matrix.a-rule".to_owned(),
+    };
+    for (requirements, limit, expected) in [
+        (&["low"][..], limit("low", true, "<2"), "pypi:low==1.0 (python.requirements, matrix.a-rule)"),
+        (&["low"], limit("low", false, ">=2"), "pypi:low==1.0 (python.requirements, matrix.a-rule)"),
+        // Not even a limit brings a pre-release.
+        (&["low"], limit("low", false, "==1.0"), "pypi:low==2.0 (python.requirements, matrix.a-rule)"),
+        // It reaches through what others need.
+        (&["app"], limit("low", true, "<2"), "pypi:app==1.0 (python.requirements)"),
+        (&["low>=2"], limit("low", true, "<2"), "python-no-wheel"),
+        (&["low"], limit("other", true, "<2"), "pypi:low==2.0 (python.requirements)"),
+    ] {
+        let told = outcome(&Request { limits: vec![limit.clone()], ..request(requirements) });
+        assert!(told.iter().any(|line| line.starts_with(expected)), "{requirements:?}, {limit:?}: {told:?}");
+    }
+}
+
+/// Another tool's lock decides versions and bytes, and must hold all that its packages need.
+#[test]
+fn a_lock_of_another_tool_is_all_there_is() {
+    let index = index();
+    let digest = |file: &str| Digest::of(index.0.get(&format!("{ROOT}{file}")).unwrap()).hex();
+    let low = digest("low/low-1.0-py3-none-any.whl");
+    let app = digest("app/app-1.0-py3-none-any.whl");
+    let old = digest("old/old-1.0-py3-none-any.whl");
+    let py4j = digest("py4j/py4j-0.10.9.7-py3-none-any.whl");
+    let all = format!(
+        "py4j==0.10.9.7 --hash=sha256:{py4j}\nlow==1.0 --hash=sha256:{low}\napp==1.0 --hash=sha256:{app}\nold==1.0 --hash=sha256:{old}\n"
+    );
+    let locked = |text: &str| {
+        let lock = SourceFile { name: "requirements.txt".to_owned(), text: text.to_owned() };
+        outcome(&Request { lock: Some(Arc::new(lock)), ..request(&[]) })
+    };
+    assert_eq!(
+        locked(&all),
+        [
+            "pypi:app==1.0 (python.lock)",
+            "pypi:low==1.0 (python.lock, app)",
+            "pypi:old==1.0 (python.lock, app)",
+            "pypi:py4j==0.10.9.7 (python.lock, pyspark)",
+        ]
+    );
+    let told = locked(&all.replace("old==1.0", "extra-thing==1.0"));
+    let none =
+        |name: &str| format!("python-lock at requirements.txt: the package index has no file of {name} with a digest");
+    assert!(told[0].starts_with(&none("extra-thing 1.0")), "{told:?}");
+    let without: Vec<&str> = all.split_inclusive('\n').filter(|line| !line.starts_with("old")).collect();
+    let told = locked(&without.concat());
+    assert_eq!(told, ["python-lock at requirements.txt: old is needed by app and not in the lock |  | lock it anew"]);
+    let told = locked(&all.replace(&low, &app));
+    assert!(told[0].starts_with(&none("low 1.0")), "{told:?}");
+    let told = locked(&format!("{all}pyspark==3.4.0 --hash=sha256:{low}\n"));
+    assert!(told[0].contains("`pyspark==3.4.0` does not admit the stack's PySpark 3.5.9"), "{told:?}");
 }
 
 #[test]

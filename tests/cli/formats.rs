@@ -17,6 +17,7 @@ fn workflow_commands_point_at_lines() {
     expect(&ran, 1, &[]);
     insta::assert_snapshot!(String::from_utf8_lossy(&ran.stdout), @"
     ::error file=sparkbake.toml,line=6,endLine=6,col=9,endColumn=15,title=bad-value::`LOUD` is not a level of Log4j
+    ::error file=sparkbake.toml,line=3,endLine=3,col=13,endColumn=17,title=not-an-aci-size::4.05 GB is not a multiple of 0.1 GB%0Anote: the service takes one decimal (help text of `az container create`)%0Ahelp: ask for 4.1 GB
     ::error file=other.toml,line=1,endLine=1,col=12,endColumn=12,title=toml-syntax::unclosed table, expected `]`
     ");
 }
@@ -37,6 +38,7 @@ fn sarif_names_every_file() {
         .collect();
     insta::assert_snapshot!(told.join("\n"), @"
     bad-value sparkbake.toml:6
+    not-an-aci-size sparkbake.toml:3
     toml-syntax other.toml:1
     ");
     let clean = World::new(PROFILE).run(&["check", "--output-format", "sarif"]);

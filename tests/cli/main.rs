@@ -14,6 +14,7 @@ mod profiles;
 mod registries;
 mod resolve;
 mod run;
+mod sizes;
 mod streams;
 mod world;
 

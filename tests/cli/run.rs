@@ -18,8 +18,8 @@ fn what_cannot_run_says_why() {
 #[test]
 fn a_setting_is_explained_by_the_jars_that_read_it() {
     let world = World::new(PROFILE);
-    let without_lock = "sparkbake.toml: has no lock yet: `sparkbake lock` makes it";
-    expect(&world.run(&["explain", "spark.sql.shuffle.partitions"]), 3, &[without_lock]);
+    let without_lock = "error[no-lock]: sparkbake.lock does not exist";
+    expect(&world.run(&["explain", "spark.sql.shuffle.partitions"]), 1, &[without_lock]);
     let built_in = world.run(&["explain", "spark.driver.memory", "--profile", "spark-3.5"]);
     expect(&built_in, 3, &["are not in the store: `sparkbake build` brings them"]);
     // With a value it is a question for the matrix.

@@ -58,6 +58,6 @@ fn pruning_may_keep() {
     let world = World::new(PROFILE);
     let ran = world.run(&["cache", "prune", "--keep", "minimal"]);
     expect(&ran, 0, &["Removed"]);
-    expect(&world.run(&["cache", "prune", "--keep", "sparkbake.toml"]), 2, &["has no lock yet"]);
+    expect(&world.run(&["cache", "prune", "--keep", "sparkbake.toml"]), 1, &["sparkbake.lock does not exist"]);
     expect(&world.run(&["cache", "prune", "--keep", "gone.lock"]), 3, &["gone.lock"]);
 }

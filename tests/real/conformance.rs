@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use goblin::elf::Elf;
@@ -12,7 +12,10 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, EntryType};
 
-use crate::{SHIPPED, cache, fresh, have, image, inputs_only, json, on_path, place, repository, said, tool};
+use crate::registries::downloaded;
+use crate::{
+    SHIPPED, cache, command_in, fresh, have, image, inputs_only, json, on_path, place, project, repository, said, tool,
+};
 
 /// One entry of a layer.
 struct Entry {
@@ -148,6 +151,47 @@ fn each(check: impl Fn(&Shipped)) {
     }
 }
 
+/// Holds a document against a schema. Schemas refer to each other by addresses; each is a file of the same folder.
+fn validate(schema: &Path, document: &Path) -> Output {
+    let script = "import json, os, sys, jsonschema
+load = lambda path: json.load(open(path))
+folder = os.path.dirname(sys.argv[1])
+beside = lambda uri: load(os.path.join(folder, os.path.basename(uri)))
+resolver = jsonschema.RefResolver('', load(sys.argv[1]), handlers={'https': beside})
+jsonschema.Draft4Validator(load(sys.argv[1]), resolver=resolver).validate(load(sys.argv[2]))";
+    Command::new("/usr/bin/python3").arg("-c").arg(script).arg(schema).arg(document).output().unwrap()
+}
+
+/// What has OASIS's schema of SARIF 2.1.0 in it.
+const SARIF: &str = "github.com/owenrumney/go-sarif/v3@v3.2.0";
+
+#[test]
+fn problems_in_sarif_follow_its_schema() {
+    if !have("go", Command::new("go").arg("version").output().is_ok()) {
+        return;
+    }
+    let project = project("sarif", "[target.aci]\ncpu = 2\nmemory-gb = 4\n\n[stack]\nspark = \"3.5.9\"\n");
+    let module = PathBuf::from(downloaded(SARIF, &project));
+    let source = fs::read_to_string(module.join("pkg/report/v210/sarif/schema.go")).unwrap();
+    let schema = project.join("schema.json");
+    fs::write(&schema, source.split('`').nth(1).unwrap()).unwrap();
+    let mistakes = "[target.aci]\ncpu = 2\nmemory-gb = 1.55\n\n[stack]\nspark = \"3.5.9\"\njava = \"25\"\n\n[app]\ncommand = [\"python3\", \"/app/a b.py\"]\n\n[[app.copy]]\nfrom = \"a b.py\"\nto = \"/app/a b.py\"\n";
+    fs::write(project.join("é %.toml"), mistakes).unwrap();
+    fs::write(project.join("a b.py"), "x = 'é'\nspark.conf.set('spark.driver.memory', '9g')\nfrom\n").unwrap();
+    for (names, results) in [(&["sparkbake.toml"][..], 0..1), (&["sparkbake.toml", "é %.toml"], 3..9)] {
+        let arguments: Vec<&str> = ["check", "--output-format", "sarif"].iter().chain(names).copied().collect();
+        let ran = command_in(&project, &project, &arguments).output().unwrap();
+        let document = project.join("problems.sarif");
+        fs::write(&document, &ran.stdout).unwrap();
+        let count = json(&document)["runs"][0]["results"].as_array().unwrap().len();
+        assert!(results.contains(&count), "{count}: {}", said(&ran));
+        let held = validate(&schema, &document);
+        assert!(held.status.success(), "{}", said(&held));
+    }
+    // The validator refuses what is none.
+    assert!(!validate(&schema, &schema).status.success());
+}
+
 #[test]
 fn the_documents_follow_the_published_schemas() {
     let schemas = Path::new("/usr/share/gocode/src/github.com/opencontainers/image-spec/schema");
@@ -155,17 +199,7 @@ fn the_documents_follow_the_published_schemas() {
         return;
     }
     cache();
-    // The schemas refer to each other by addresses; each is a file of the same folder.
-    let validate = "import json, os, sys, jsonschema
-load = lambda path: json.load(open(path))
-folder = os.path.dirname(sys.argv[1])
-beside = lambda uri: load(os.path.join(folder, os.path.basename(uri)))
-resolver = jsonschema.RefResolver('', load(sys.argv[1]), handlers={'https': beside})
-jsonschema.Draft4Validator(load(sys.argv[1]), resolver=resolver).validate(load(sys.argv[2]))";
-    let run = |schema: &str, document: &Path| {
-        let schema = schemas.join(schema);
-        Command::new("/usr/bin/python3").arg("-c").arg(validate).arg(schema).arg(document).output().unwrap()
-    };
+    let run = |schema: &str, document: &Path| validate(&schemas.join(schema), document);
     let blob = |layout: &Path, digest: &Value| layout.join("blobs/sha256").join(&digest.as_str().unwrap()[7..]);
     for name in SHIPPED {
         let layout = place("shipped").join(name);

@@ -206,10 +206,40 @@ fn locked_files_come_from_a_registry_of_ones_own() {
     let ran = nowhere("inputs-build", &["build", "--locked", "--inputs-from", &inputs, "-o", "oci:again.oci"]);
     assert!(ran.status.success(), "{}", said(&ran));
     assert_eq!(manifest_digest(&cwd.join("again.oci")), digest);
-    for own in ["libs", "dist", "app", "corp.pem", "own.oci", "again.oci"] {
+
+    // The same in one archive, which skopeo takes to a registry, and no network at all.
+    sparkbake(&cwd, &["bundle", "own.bundle"]);
+    let bundled = format!("docker://{}/team/bundled:{tag}", registry.host);
+    tool(
+        "skopeo",
+        &[
+            "copy",
+            "-q",
+            "--dest-tls-verify=false",
+            &format!("oci-archive:{}:{tag}", cwd.join("own.bundle").display()),
+            &bundled,
+        ],
+    );
+    let bundle = ["build", "--locked", "--offline", "--bundle", "own.bundle", "-o", "oci:bundled.oci"];
+    let ran = nowhere("bundle-build", &bundle);
+    assert!(ran.status.success(), "{}", said(&ran));
+    assert_eq!(manifest_digest(&cwd.join("bundled.oci")), digest);
+    let whole = fs::read(cwd.join("own.bundle")).unwrap();
+    let mut changed = whole.clone();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    for (bytes, code) in [(&whole[..middle], 3), (&changed, 3)] {
+        fs::write(cwd.join("own.bundle"), bytes).unwrap();
+        let ran = nowhere("bundle-damaged", &bundle);
+        assert_eq!(ran.status.code(), Some(code), "{}", said(&ran));
+    }
+    fs::write(cwd.join("own.bundle"), whole).unwrap();
+    for own in ["libs", "dist", "app", "corp.pem", "own.oci", "again.oci", "bundled.oci"] {
         tool("rm", &["-r", cwd.join(own).to_str().unwrap()]);
     }
     let ran = nowhere("inputs-rebuild", &["rebuild", &image, "--inputs-from", &inputs]);
+    assert!(ran.status.success(), "{}", said(&ran));
+    let ran = nowhere("bundle-rebuild", &["rebuild", &image, "--bundle", "own.bundle"]);
     assert!(ran.status.success(), "{}", said(&ran));
     // What the repository has not is asked of the registries, and they are gone.
     let ran = nowhere("inputs-none", &["rebuild", &image, "--inputs-from", &format!("{inputs}-none")]);

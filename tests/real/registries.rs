@@ -78,7 +78,7 @@ fn built(module: &str, version: &str, package: &str) -> Option<PathBuf> {
 }
 
 /// The folder of a module, fetched and held against Go's checksum database.
-fn downloaded(module: &str, cwd: &Path) -> String {
+pub(crate) fn downloaded(module: &str, cwd: &Path) -> String {
     let ran = Command::new("go").args(["mod", "download", "-json", module]).current_dir(cwd).output().unwrap();
     let told: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{module}: {}", said(&ran)));
     told["Dir"].as_str().unwrap_or_else(|| panic!("{module}: {told:#}")).to_owned()

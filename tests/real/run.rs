@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::containers::{EXPECTED_OF_MINIMAL, MINIMAL_JOB};
-use crate::{cache, command_in, docker, fresh, have, on_path, place, project, repository, said, tool};
+use crate::registries::{Kind, Registry};
+use crate::{cache, command_in, docker, fresh, have, on_path, place, project, repository, said, sparkbake, tool};
 
 /// `sparkbake run` with a job as Python's words.
 pub(crate) fn ran(engine: &str, cwd: &Path, words: &[&str], job: &str) -> Output {
@@ -87,6 +88,27 @@ fn a_failing_job_gives_its_code_and_its_cause() {
     assert_eq!(told.status.code(), Some(1), "no heap fits into 1 GB: {}", said(&told));
     let told = ran("unix:///no/such", &cwd, &["minimal", "--engine", "docker"], "print(1)");
     assert_eq!(told.status.code(), Some(125), "{}", said(&told));
+}
+
+/// An image of a registry is pulled, layer by layer, and run as one that lies here.
+#[test]
+fn an_image_of_a_registry_is_run() {
+    let Some(engine) = docker() else { return };
+    let Some(registry) = Registry::start(Kind::Docker, "run-registry") else { return };
+    let (cwd, store) = (fresh("run-reference"), fresh("run-reference-store"));
+    let reference = format!("{}/minimal:1", registry.host);
+    sparkbake(&cwd, &["push", &layout(), &reference]);
+    let run = |reference: &str| {
+        let words = ["run", reference, "--json", "--", "python3", "-c", MINIMAL_JOB];
+        command_in(&store, &cwd, &words).env("DOCKER_HOST", &engine).output().unwrap()
+    };
+    let told = run(&reference);
+    assert!(told.status.success(), "{}", said(&told));
+    assert_eq!(measured(&told)["measured"]["verdict"]["is"], "fits");
+    assert!(said(&told).contains("sql 4950"), "{}", said(&told));
+    let told = run(&format!("{}/minimal:2", registry.host));
+    assert_eq!(told.status.code(), Some(125), "{}", said(&told));
+    assert!(said(&told).contains("there is no such image"), "{}", said(&told));
 }
 
 /// The same command in a mount namespace without the unified control groups, which crun 1.8 refuses beside others.

@@ -149,5 +149,21 @@ fn rule_text(rule: &Rule) -> String {
         line("baked", format!("{key}={value}"));
     }
     line("source", rule.source.join("; "));
+    for (name, values) in matrix::placeholders(rule) {
+        let of_lines = by_value(&values);
+        let meaning = if of_lines.is_empty() { "as the question has it".to_owned() } else { of_lines };
+        let _ = writeln!(text, "  {:<10} {meaning}", format!("{{{name}}}"));
+    }
     text
+}
+
+/// `PySpark 3.4 and 3.5: 8, 11, 17; 4.0: 17, 21`: lines in a row that have the same value stand together.
+fn by_value(values: &[(&str, String)]) -> String {
+    let runs = values.chunk_by(|(_, a), (_, b)| a == b);
+    let words = runs.filter_map(|run| match run {
+        [(line, value)] => Some(format!("{line}: {value}")),
+        [(first, value), .., (last, _)] => Some(format!("{first} to {last}: {value}")),
+        [] => None,
+    });
+    words.collect::<Vec<_>>().join("; ")
 }

@@ -179,3 +179,34 @@ fn versions_are_ordered() {
         assert_eq!(parsed.covers(&requirement.parse().unwrap()), expected, "{range} {requirement}");
     }
 }
+
+/// What the rules find in packages has a way out wherever the versions of one of them decide it.
+#[test]
+fn packages_have_ways_out() {
+    let stack = |spark: &str| select(&profile(&[&format!("spark={spark}")]), None).unwrap().stack;
+    let pypi = |text: &&str| {
+        let (name, version) = text.split_once("==").unwrap();
+        Coordinate::Pypi { name: name.to_owned(), version: version.to_owned() }
+    };
+    let ways = |spark: &str, packages: &[&str]| {
+        let resolved: Vec<Coordinate> = packages.iter().map(pypi).collect();
+        let found = ways_out(&profile(&[&format!("spark={spark}")]), &stack(spark), &resolved, None);
+        let shown = |way: &WayOut| {
+            let side = if way.within { "" } else { "not " };
+            format!("{} {side}{}", way.name, way.versions.iter().map(ToString::to_string).collect::<Vec<_>>().join("|"))
+        };
+        found.iter().map(|ways| ways.iter().map(shown).collect::<Vec<_>>().join(", ")).collect::<Vec<_>>()
+    };
+    insta::assert_debug_snapshot!(ways("3.5.9", &["pyarrow==26.0.0", "numpy==2.1.0", "pandas==3.0.0"]), @r#"
+    [
+        "pandas not >=3.0",
+        "numpy not >=2",
+    ]
+    "#);
+    insta::assert_debug_snapshot!(ways("3.5.9", &["pyarrow==26.0.0", "numpy==1.26.4", "pandas==2.2.3"]), @r#"
+    [
+        "numpy >=2, pyarrow not >=26",
+    ]
+    "#);
+    assert!(ways("3.5.9", &["pyarrow==20.0.0", "numpy==1.26.4", "pandas==2.2.3"]).is_empty());
+}

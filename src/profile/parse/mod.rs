@@ -39,23 +39,30 @@ const MOST_MIB: u32 = 1 << 22;
 /// Every mistake that can be seen: all of the TOML's syntax, or else all unknown and missing keys,
 /// types, and values.
 pub fn parse(name: &str, source: SourceFile) -> Result<Profile, Vec<Problem>> {
+    match read(name, source) {
+        (Some(profile), problems) if problems.is_empty() => Ok(profile),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// What can be read of a profile, and every mistake in it. A value at fault is left out; without a size there is no
+/// profile.
+#[must_use]
+pub fn read(name: &str, source: SourceFile) -> (Option<Profile>, Vec<Problem>) {
     if source.text.len() > MAX_BYTES {
         let message = format!("the profile has {} bytes; at most {MAX_BYTES} are read", source.text.len());
-        return Err(vec![Problem::new(SYNTAX, message)]);
+        return (None, vec![Problem::new(SYNTAX, message)]);
     }
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     if !errors.is_empty() {
         // One unclosed bracket after the other is reported at the same end of the text.
         let mut problems: Vec<Problem> = errors.iter().map(syntax).collect();
         problems.dedup();
-        return Err(problems);
+        return (None, problems);
     }
     let mut problems = Vec::new();
     let parsed = document(Table::new("", root.span(), root.get_ref()), &mut problems);
-    match parsed {
-        Some(profile) if problems.is_empty() => Ok(Profile { name: name.to_owned(), source, ..profile }),
-        _ => Err(problems),
-    }
+    (parsed.map(|profile| Profile { name: name.to_owned(), source, ..profile }), problems)
 }
 
 fn syntax(error: &toml::de::Error) -> Problem {
@@ -204,10 +211,15 @@ fn maven(mut table: Table<'_>, problems: &mut Vec<Problem>) -> MavenRequest {
 }
 
 fn python(mut table: Table<'_>, problems: &mut Vec<Problem>) -> PythonRequest {
-    table.not_yet("lock", "list the packages in `requirements`: sparkbake locks them itself", problems);
+    let lock = table.text("lock", shape::python_lock, problems);
     let requirements = table.repeatable("requirements", shape::requirement, problems);
     unique(&requirements, shape::normal_requirement, problems);
-    let python = PythonRequest { requirements, files: table.texts("files", shape::wheel_path, problems) };
+    if let (Some(lock), Some(first)) = (&lock, requirements.first()) {
+        let problem = Problem::new(DUPLICATE, "`python.lock` and `python.requirements` both name packages");
+        let problem = problem.at(&first.at, "asked for here").also(&lock.at, "and pinned here");
+        problems.push(problem.help("require them where the lock is made, and lock them there"));
+    }
+    let python = PythonRequest { requirements, lock, files: table.texts("files", shape::wheel_path, problems) };
     table.finish(problems);
     python
 }
@@ -338,7 +350,15 @@ fn image(mut table: Table<'_>, problems: &mut Vec<Problem>) -> ImageRequest {
 fn lints(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Vec<Lint> {
     let mut lints = Vec::new();
     for (name, value) in table.rest() {
-        if codes::find(&name.value).is_none() {
+        let code = codes::find(&name.value);
+        if code.is_some_and(|code| code.stops) {
+            let message =
+                format!("`{}` cannot be weighed: where it is found there is nothing to go on with", name.value);
+            let problem = Problem::new(BAD_VALUE, message).at(&name.at, "has no effect");
+            problems.push(problem.help("remove it"));
+            continue;
+        }
+        if code.is_none() {
             let message = format!("there is no kind of problem named `{}`", shape::shorten(&name.value));
             let problem = Problem::new(BAD_VALUE, message).at(&name.at, "unknown");
             let near = nearest(&name.value, codes::all().map(|code| code.name));

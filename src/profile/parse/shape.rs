@@ -7,7 +7,7 @@ use url::Url;
 use super::walk::{list, nearest};
 use crate::problem::Problem;
 use crate::problem::codes::profile::BAD_VALUE;
-use crate::profile::requirement;
+use crate::profile::{LockKind, requirement};
 use crate::reference::{Origin, Repository};
 
 /// Says what is wrong with a text, without a place.
@@ -274,6 +274,14 @@ pub(super) fn wheel_path(text: &str) -> Option<Problem> {
         let parts: Vec<&str> = name.split('-').collect();
         let fits = matches!(parts.len(), 5 | 6) && parts.iter().all(|part| !part.is_empty());
         if fits { None } else { not(text, "the path of a wheel", "dist/ours-1.0-py3-none-any.whl") }
+    })
+}
+
+/// A path of another tool's lock.
+pub(super) fn python_lock(text: &str) -> Option<Problem> {
+    path(text).or_else(|| match LockKind::of(text) {
+        Some(_) => None,
+        None => not(text, "the path of a lock", "uv.lock`, `pylock.toml` or `requirements.txt"),
     })
 }
 

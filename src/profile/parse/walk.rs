@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::shape::{Shape, shorten};
-use crate::problem::codes::profile::{DUPLICATE, NOT_YET, UNKNOWN_KEY, WRONG_TYPE};
+use crate::problem::codes::profile::{DUPLICATE, UNKNOWN_KEY, WRONG_TYPE};
 use crate::problem::{At, Code, Problem, codes};
 use crate::profile::Located;
 
@@ -157,14 +157,6 @@ impl<'d> Table<'d> {
     /// A table below this one.
     pub(super) fn table(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<Table<'d>> {
         self.take(key)?.table(problems)
-    }
-
-    /// Refuses a key whose work does not exist yet.
-    pub(super) fn not_yet(&mut self, key: &'static str, instead: &str, problems: &mut Vec<Problem>) {
-        if let Some(value) = self.take(key) {
-            let message = format!("`{}` is not supported by this version of sparkbake", value.at.key);
-            problems.push(Problem::new(NOT_YET, message).at(&value.at, "not supported yet").help(instead));
-        }
     }
 }
 

@@ -128,15 +128,59 @@ fn empty_wheel(folder: &Path, name: &str, version: &str) {
 }
 
 fn ours(root: &str, store: &Path, roots: &[String], given: &[String]) -> Closure {
-    let mut arguments = vec!["python", "--python", FULL, "--glibc", "2.36"];
-    for given in given {
-        arguments.extend(["--no-deps-of", given]);
-    }
-    arguments.push("--");
-    arguments.extend(roots.iter().map(String::as_str));
+    let given = given.iter().flat_map(|given| ["--no-deps-of", given]);
+    let roots = std::iter::once("--").chain(roots.iter().map(String::as_str));
+    asked(root, store, &given.chain(roots).collect::<Vec<_>>())
+}
+
+/// `sparkbake resolve python` with these words.
+fn asked(root: &str, store: &Path, words: &[&str]) -> Closure {
+    let arguments = [&["python", "--python", FULL, "--glibc", "2.36"], words].concat();
     let closure = resolved(&[("SPARKBAKE_PYPI_URL", root)], store, &arguments)?;
     let name = |one: &serde_json::Value| one["coordinate"].as_str().unwrap().trim_start_matches("pypi:").to_owned();
     Ok(closure.iter().map(name).collect())
+}
+
+/// What projects of PySpark's users lock.
+const LOCKED: [&str; 4] = ["pandas[excel]==2.2.*", "pyarrow<20", "scikit-learn", "requests; sys_platform == 'linux'"];
+
+/// uv locks a project, and writes the lock in the two other forms: each is the closure that uv itself would install.
+#[test]
+fn locks_of_other_tools_pin_what_those_install() {
+    let full = Command::new(PYTHON).arg("--version").output().ok();
+    let is_the_target = full.is_some_and(|told| String::from_utf8_lossy(&told.stdout).trim().ends_with(FULL));
+    if !have("bookworm's Python", is_the_target) {
+        return;
+    }
+    let store = fresh("python-locks");
+    let recorder = Recorder::before(Registry::Pypi, &store.join("recorded"));
+    let tools = Tools::fetch(recorder.root.clone(), &[]);
+    let project = store.join("project");
+    fs::create_dir(&project).unwrap();
+    let list = LOCKED.map(|one| format!("\"{one}\"")).join(", ");
+    let text = format!(
+        "[project]\nname = \"app\"\nversion = \"0\"\nrequires-python = \">=3.10\"\ndependencies = [{list}]\n\
+         [dependency-groups]\ndev = [\"iniconfig\"]\n"
+    );
+    fs::write(project.join("pyproject.toml"), text).unwrap();
+    let uv = |words: &[&str]| {
+        let mut uv = Command::new(&tools.uv);
+        uv.args(words).args(["--no-config", "--no-progress", "--quiet", "--python", PYTHON, "--default-index"]);
+        uv.arg(&recorder.root).arg("--cache-dir").arg(tools.folder.join("uv-cache")).current_dir(&project);
+        let ran = uv.env_clear().envs(without_its_own_settings()).output().unwrap();
+        assert!(ran.status.success(), "{words:?}: {}", said(&ran));
+    };
+    uv(&["lock"]);
+    for (format, file) in [("requirements.txt", "requirements.txt"), ("pylock.toml", "pylock.toml")] {
+        uv(&["export", "--frozen", "--no-dev", "--no-emit-project", "--format", format, "--output-file", file]);
+    }
+    let theirs = tools.uv(&LOCKED.map(str::to_owned)).unwrap();
+    assert!(theirs.iter().any(|one| one.starts_with("openpyxl==")), "{theirs:?}");
+    for file in ["uv.lock", "requirements.txt", "pylock.toml"] {
+        let path = project.join(file);
+        let ours = asked(&recorder.root, &store, &["--lock", path.to_str().unwrap()]);
+        assert_eq!(ours.as_ref(), Ok(&theirs), "{file}");
+    }
 }
 
 #[test]

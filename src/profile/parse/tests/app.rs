@@ -234,23 +234,23 @@ fn the_image_and_its_labels() {
 
 #[test]
 fn lints_need_names_levels_and_reasons() {
-    insta::assert_snapshot!(beside_size("[lints]\nstale-lok = \"warn\"\nstale-lock = \"allow\"\nunused-lint = [{ only = \"x\" }, { level = \"forbid\" }, { level = \"allow\" }]\n"), @r#"
-    error[bad-value]: there is no kind of problem named `stale-lok`
+    insta::assert_snapshot!(beside_size("[lints]\npath-mising = \"warn\"\npath-missing = \"allow\"\nunused-lint = [{ only = \"x\" }, { level = \"forbid\" }, { level = \"allow\" }]\n"), @r#"
+    error[bad-value]: there is no kind of problem named `path-mising`
      --> sparkbake.toml:2:1
       |
-    2 | stale-lok = "warn"
-      | ^^^^^^^^^ unknown
+    2 | path-mising = "warn"
+      | ^^^^^^^^^^^ unknown
       |
-      = help: did you mean `stale-lock`?
+      = help: did you mean `path-missing`?
 
-    error[missing-key]: `stale-lock` is allowed without a reason
-     --> sparkbake.toml:3:14
+    error[missing-key]: `path-missing` is allowed without a reason
+     --> sparkbake.toml:3:16
       |
-    3 | stale-lock = "allow"
-      |              ^^^^^^^ why?
+    3 | path-missing = "allow"
+      |                ^^^^^^^ why?
       |
       = note: who reads the profile later must be able to tell whether it still holds
-      = help: write: stale-lock = [{ level = "allow", reason = "…" }]
+      = help: write: path-missing = [{ level = "allow", reason = "…" }]
 
     error[missing-key]: `lints.unused-lint[0].level` is missing
      --> sparkbake.toml:4:16

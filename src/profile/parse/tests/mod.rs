@@ -46,7 +46,7 @@ fn a_profile_with_every_key() {
     assert_eq!(settings, [("spark.sql.session.timeZone", "UTC"), ("spark.hadoop.fs.azure.always.use.https", "true")]);
     let lints: Vec<_> =
         profile.lints.iter().map(|lint| (lint.code.value.as_str(), lint.level, lint.only.as_deref())).collect();
-    assert_eq!(lints, [("stale-lock", Level::Warn, None), ("unused-lint", Level::Allow, Some("stale-lock"))]);
+    assert_eq!(lints, [("path-missing", Level::Warn, None), ("unused-lint", Level::Allow, Some("path-missing"))]);
 }
 
 #[test]

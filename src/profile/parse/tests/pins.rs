@@ -103,15 +103,24 @@ fn versions_have_a_shape() {
 }
 
 #[test]
-fn what_is_not_there_yet_is_refused() {
-    insta::assert_snapshot!(beside_size("[python]\nlock = \"uv.lock\"\n"), @r#"
-    error[not-yet]: `python.lock` is not supported by this version of sparkbake
+fn another_tools_lock_is_instead_of_requirements() {
+    insta::assert_snapshot!(beside_size("[python]\nlock = \"Pipfile\"\n"), @r#"
+    error[bad-value]: `Pipfile` is not the path of a lock
      --> sparkbake.toml:2:8
       |
-    2 | lock = "uv.lock"
-      |        ^^^^^^^^^ not supported yet
+    2 | lock = "Pipfile"
+      |        ^^^^^^^^^ expected the like of `uv.lock`, `pylock.toml` or `requirements.txt`
+    "#);
+    insta::assert_snapshot!(beside_size("[python]\nlock = \"uv.lock\"\nrequirements = [\"pandas\"]\n"), @r#"
+    error[duplicate]: `python.lock` and `python.requirements` both name packages
+     --> sparkbake.toml:3:17
       |
-      = help: list the packages in `requirements`: sparkbake locks them itself
+    2 | lock = "uv.lock"
+      |        --------- and pinned here
+    3 | requirements = ["pandas"]
+      |                 ^^^^^^^^ asked for here
+      |
+      = help: require them where the lock is made, and lock them there
     "#);
 }
 
