@@ -92,7 +92,7 @@ pub(super) fn resolve(asked: &Asked<'_>, world: &World) -> Result<Resolved, Fail
         let coordinates: Vec<Coordinate> = beside.map(|artifact| artifact.coordinate.clone()).collect();
         matrix::ways_out(profile, &stack, &coordinates, newer.as_ref())
     };
-    let wheels = wheels::resolve(request, &judge, &registries, world)?;
+    let wheels = wheels::resolve(&request, &judge, &registries, world)?;
     if world.endpoints.get(Registry::Maven).is_err() {
         suggest_maven(&pyspark, &sdist, world);
     }

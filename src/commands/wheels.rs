@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use pep440_rs::{VersionSpecifier, VersionSpecifiers};
+
 use crate::artifact::Artifact;
 use crate::error::{Error, Failure};
 use crate::matrix::{Stack, WayOut};
@@ -24,13 +26,13 @@ type Found = Vec<Vec<WayOut>>;
 /// The packages. Where the rules find that some of them fail or degrade together, ways out are tried as limits, and
 /// stay where packages that keep to them exist and the rules find less.
 pub(super) fn resolve(
-    request: Request,
+    request: &Request,
     judge: &dyn Fn(&[Artifact]) -> Found,
     registries: &Registries<'_>,
     world: &World,
 ) -> Result<Vec<Artifact>, Failure> {
-    let mut wheels = resolve::resolve(&request, registries)?;
-    let mut state = (Vec::new(), judge(&wheels));
+    let wheels = resolve::resolve(request, registries)?;
+    let mut best = Kept { ways: Vec::new(), found: judge(&wheels), wheels };
     let attempt = |ways: &[WayOut]| {
         let request = Request { limits: ways.iter().map(limit).collect(), ..request.clone() };
         match resolve::resolve(&request, registries) {
@@ -40,14 +42,20 @@ pub(super) fn resolve(
             Err(Failure::World(error)) => Err(error),
         }
     };
-    while let Some((ways, found, better)) = better(&state.0, &state.1, state.1.len(), &attempt, TOGETHER)? {
-        wheels = better;
-        state = (ways, found);
+    while let Some(better) = better(&best.ways, &best.found, best.found.len(), &attempt, TOGETHER)? {
+        best = better;
     }
-    for way in &state.0 {
+    for way in &best.ways {
         world.ui.step("Limiting", format_args!("{}, by rule {}", versions(way), way.rule));
     }
-    Ok(wheels)
+    Ok(best.wheels)
+}
+
+/// Packages, the limits that they keep to, and what the rules still find in them.
+struct Kept {
+    ways: Vec<WayOut>,
+    found: Found,
+    wheels: Vec<Artifact>,
 }
 
 /// The packages with these limits, and what the rules find in them; `None` where there are none.
@@ -60,13 +68,13 @@ fn better(
     before: usize,
     attempt: Attempt<'_>,
     left: usize,
-) -> Result<Option<(Vec<WayOut>, Found, Vec<Artifact>)>, Error> {
+) -> Result<Option<Kept>, Error> {
     let mut no_better = Vec::new();
     for way in found.iter().flatten().filter(|way| !ways.contains(way)) {
         let more = [ways, std::slice::from_ref(way)].concat();
         let Some((found, wheels)) = attempt(&more)? else { continue };
         if found.len() < before {
-            return Ok(Some((more, found, wheels)));
+            return Ok(Some(Kept { ways: more, found, wheels }));
         }
         no_better.push((more, found));
     }
@@ -86,11 +94,21 @@ fn limit(way: &WayOut) -> Limit {
     Limit { name, within, versions, why: format!("matrix.{rule}") }
 }
 
-/// `pyarrow to <26`, `numpy to others than >=2`.
+/// `pyarrow to <26`, `numpy to others than >=1.2,<1.4`.
 fn versions(way: &WayOut) -> String {
+    let others = |versions: &VersionSpecifiers| match versions.iter().as_slice() {
+        [one] => VersionSpecifier::from_version(one.operator().negate()?, one.version().clone()).ok(),
+        _ => None,
+    };
+    let name = &way.name;
+    if let (false, [versions]) = (way.within, way.versions.as_slice())
+        && let Some(rest) = others(versions)
+    {
+        return format!("{name} to {rest}");
+    }
     let versions: Vec<String> = way.versions.iter().map(ToString::to_string).collect();
     let side = if way.within { "to" } else { "to others than" };
-    format!("{} {side} {}", way.name, versions.join(" or "))
+    format!("{name} {side} {}", versions.join(" or "))
 }
 
 /// What is asked of the package index for a profile.

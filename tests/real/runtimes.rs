@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 use crate::containers::{
-    EXPECTED_OF_MINIMAL, EXPECTED_OF_TLS, LINES, MINIMAL, MINIMAL_JOB, expected_of_lines, healthy, job, line_job,
-    trusting,
+    EXPECTED_OF_MINIMAL, EXPECTED_OF_TLS, Image, LINES, MINIMAL, MINIMAL_JOB, expected_of_lines, healthy, job,
+    line_job, trusting,
 };
 use crate::{cache, fresh, have, json, on_path, place, said};
 
@@ -39,7 +39,8 @@ fn bundle(bundle: &Path, source: &str, bytes: u64, job: &Path, local: &Path) {
 fn started(runtime: &str, bundle: &Path) -> Output {
     let state = fresh(&format!("state-{runtime}"));
     let hide = "if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi; exec \"$0\" \"$@\"";
-    let name = format!("sparkbake-test-{}", std::process::id());
+    // Its control group has the name too.
+    let name = format!("sparkbake-{}-{}", std::process::id(), state.file_name().unwrap().to_str().unwrap());
     Command::new("unshare")
         .args(["--mount", "sh", "-c", hide, runtime, "--root"])
         .arg(&state)
@@ -50,29 +51,40 @@ fn started(runtime: &str, bundle: &Path) -> Output {
         .unwrap()
 }
 
-#[test]
-fn runc_and_crun_start_what_umoci_unpacked() {
+/// Runs the image's job, and a job whose certificates the profile brings.
+fn start(image: &Image, job: &Path, expected: &[&str]) {
     let tools = ["umoci", "runc", "crun"].into_iter().all(on_path);
     if !tools || !have("root", rustix::process::geteuid().is_root()) {
         return;
     }
+    cache();
     let local = fresh("runtime-local");
     chown(&local, Some(185), Some(185)).unwrap();
-    let healthy_in_both = |source: &str, bytes: u64, job: &Path, expected: &[&str]| {
+    let healthy_in_both = |source: &str, job: &Path, expected: &[&str]| {
         let folder = fresh("runtime");
         let unpacked = folder.join("bundle");
-        bundle(&unpacked, source, bytes, job, &local);
+        bundle(&unpacked, source, image.bytes, job, &local);
         for runtime in ["runc", "crun"] {
             healthy(&started(runtime, &unpacked), expected);
         }
     };
-    cache();
-    let (alone, whole) = (job("job-runtime", MINIMAL_JOB), line_job("job-runtime-lines"));
-    let lines = LINES.iter().map(|image| (image, &whole, expected_of_lines()));
-    for (image, job, expected) in [(&MINIMAL, &alone, EXPECTED_OF_MINIMAL.to_vec())].into_iter().chain(lines) {
-        let source = format!("{}:{}", place("shipped").join(image.name).display(), image.name);
-        healthy_in_both(&source, image.bytes, job, &expected);
-        let (cwd, job) = trusting(image, "oci:tls");
-        healthy_in_both(&format!("{}:sparkbake", cwd.join("tls").display()), image.bytes, &job, &EXPECTED_OF_TLS);
-    }
+    let source = format!("{}:{}", place("shipped").join(image.name).display(), image.name);
+    healthy_in_both(&source, job, expected);
+    let (cwd, job) = trusting(image, "oci:tls");
+    healthy_in_both(&format!("{}:sparkbake", cwd.join("tls").display()), &job, &EXPECTED_OF_TLS);
+}
+
+#[test]
+fn runc_and_crun_start_minimal_as_umoci_unpacked_it() {
+    start(&MINIMAL, &job("job-runtime", MINIMAL_JOB), &EXPECTED_OF_MINIMAL);
+}
+
+#[test]
+fn runc_and_crun_start_3_5_as_umoci_unpacked_it() {
+    start(&LINES[0], &line_job("job-runtime-3.5"), &expected_of_lines());
+}
+
+#[test]
+fn runc_and_crun_start_4_1_as_umoci_unpacked_it() {
+    start(&LINES[1], &line_job("job-runtime-4.1"), &expected_of_lines());
 }
