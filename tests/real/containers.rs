@@ -186,7 +186,9 @@ fn minimal_runs_spark_alone() {
 
 /// All that the images with pandas must be able to do, as one folder of a job.
 pub(crate) fn line_job(directory: &str) -> PathBuf {
-    let job = job(directory, &format!("{MINIMAL_JOB}{PANDAS_JOB}{SCORE_JOB}"));
+    // One session after the other would start what one can do.
+    let minimal = MINIMAL_JOB.replace("spark.stop()\n", "");
+    let job = job(directory, &format!("{minimal}{PANDAS_JOB}{SCORE_JOB}"));
     for part in ["app", "data"] {
         let from = repository().join("examples/batch-score").join(part);
         let to = job.with_file_name(part);
