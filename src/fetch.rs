@@ -1,8 +1,6 @@
 //! Lock → store: [`fetch`] downloads what the store lacks, side by side, verified while it is written,
 //! and goes on where an earlier run broke off. [`pin`] learns the digest of files that have none yet.
 
-use serde::{Deserialize, Serialize};
-
 use crate::artifact::{Artifact, Coordinate};
 use crate::digest::Digest;
 use crate::error::Error;
@@ -19,10 +17,6 @@ mod tests;
 
 /// Downloads that run at once.
 const WIDTH: usize = 8;
-
-/// A file whose digest is not known yet may have so many bytes. The largest jars of Spark's world
-/// have some 500 MB.
-const PIN_LIMIT: u64 = 2 << 30;
 
 /// Finds the pages where a Python distribution may lie (its file name and digest are in the
 /// artifact); an empty list where the index has it no more.
@@ -173,13 +167,6 @@ fn maven_path(coordinate: &Coordinate) -> Option<String> {
     Some(format!("{group}/{artifact}/{version}/{artifact}-{version}{dash}{classifier}.{extension}"))
 }
 
-/// What [`pin`] remembers of a released file.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct Pinned {
-    sha256: Digest,
-    size: u64,
-}
-
 /// Downloads Maven files whose digest is not known yet, compares each with the strongest sum that
 /// the repository keeps beside it, and tells digest and size in bytes, in the order asked.
 ///
@@ -188,39 +175,24 @@ struct Pinned {
 /// promises, and what the network and the disk fail with.
 pub fn pin(pages: &[Page], registries: &Registries<'_>, ui: &Ui) -> Result<Vec<(Digest, u64)>, Error> {
     let transfer = ui.work("Pinning", pages.len() as u64);
-    let pinned = all(pages, WIDTH, |page| {
+    all(pages, WIDTH, |page| {
         transfer.doing(page.path.rsplit('/').next().unwrap_or_default());
         let pinned = pin_one(page, registries, ui);
         transfer.advance(1);
         pinned
-    })?;
-    Ok(pinned.into_iter().map(|pinned| (pinned.sha256, pinned.size)).collect())
+    })
 }
 
-fn pin_one(page: &Page, registries: &Registries<'_>, ui: &Ui) -> Result<Pinned, Error> {
-    let store = registries.store;
-    let roots = &registries.endpoints.get(page.registry)?.mirrors;
-    let root = roots.first().map_or("", |root| root.url.as_str());
-    let key = Digest::of(format!("{root} {}", page.path).as_bytes());
-    if let Some(known) = store.record::<Pinned>("pin", &key)?
-        && store.intact(&known.sha256, known.size)?
-    {
-        return Ok(known);
-    }
-    let sum = Sum::beside(page, registries)?;
-    let mut partial = store.partial(&key, PIN_LIMIT)?;
-    // Nothing tells whether an earlier run's beginning still belongs to this file.
-    partial.restart()?;
-    let found = registries.download(page, PIN_LIMIT, &mut partial)?;
-    found.ok_or_else(|| Error::registry(page.path.clone(), "the registry does not have it"))?;
-    match &sum {
-        Some(sum) => sum.check(&page.path, &partial)?,
-        None => ui.warn(format_args!("{} has no checksum beside it; its bytes are believed as they came", page.path)),
-    }
-    let (sha256, size) = store.adopt(&partial)?;
-    let pinned = Pinned { sha256, size };
-    store.put_record("pin", &key, &pinned)?;
-    Ok(pinned)
+fn pin_one(page: &Page, registries: &Registries<'_>, ui: &Ui) -> Result<(Digest, u64), Error> {
+    let check = |partial: &Partial| {
+        if let Some(sum) = Sum::beside(page, registries)? {
+            return sum.check(&page.path, partial);
+        }
+        ui.warn(format_args!("{} has no checksum beside it; its bytes are believed as they came", page.path));
+        Ok(())
+    };
+    let found = registries.bring(page, None, &check)?;
+    found.ok_or_else(|| Error::registry(page.path.clone(), "the registry does not have it"))
 }
 
 /// A sum that a repository keeps beside a file (Maven Resolver, "Expected Checksums").

@@ -97,6 +97,9 @@ pub enum Answer {
 pub struct Head {
     /// Media type without parameters.
     pub media_type: Option<String>,
+    /// Whether the server packed it by gzip, which nobody asked for (RFC 9110, section 8.4): of a file it may be the
+    /// file's own form.
+    pub is_packed: bool,
     /// Where the body came from in the end; no user, password, query or fragment.
     pub url: String,
     /// How to ask again.
@@ -371,7 +374,8 @@ fn copy(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Answer, Error> {
         sink.append(&chunk[..n])?;
     }
     let media_type = path.extension().is_some_and(|e| e == "html").then(|| "text/html".to_owned());
-    Ok(Answer::Body(Head { media_type, url: request.url.to_string(), validators: Validators::default() }))
+    let (is_packed, url) = (false, request.url.to_string());
+    Ok(Answer::Body(Head { media_type, is_packed, url, validators: Validators::default() }))
 }
 
 fn head(url: &Url, headers: &HeaderMap) -> Head {
@@ -380,6 +384,7 @@ fn head(url: &Url, headers: &HeaderMap) -> Head {
         text(header::CONTENT_TYPE).map(|full| full.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     Head {
         media_type: media_type.filter(|m| !m.is_empty()),
+        is_packed: text(header::CONTENT_ENCODING).is_some_and(|coding| ["gzip", "x-gzip"].contains(&coding.as_str())),
         url: shown(url),
         validators: Validators { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED) },
     }

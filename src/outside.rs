@@ -62,6 +62,12 @@ impl Page {
     pub fn new(registry: Registry, path: impl Into<String>) -> Self {
         Self { registry, path: path.into(), expect: None }
     }
+
+    /// The last part of its path.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
 }
 
 /// A page as it was served.
@@ -75,6 +81,16 @@ pub struct Served {
     pub url: String,
 }
 
+/// A file with its size in bytes and its digest.
+pub struct Whole {
+    /// How many bytes it has.
+    pub size: u64,
+    /// Their digest.
+    pub sha256: Digest,
+    /// The bytes.
+    pub bytes: Box<dyn ReadAt>,
+}
+
 /// The pages of the registries.
 pub trait Index: Sync {
     /// The page, or `None` where the registry answers that it has no such page.
@@ -83,6 +99,20 @@ pub trait Index: Sync {
     /// Whatever kept the registry from answering, [`Error::Digest`] where the page is not the
     /// promised one, [`Error::Offline`] where it would have to be asked for.
     fn get(&self, page: &Page) -> Result<Option<Served>, Error>;
+
+    /// A whole file, however large: where there is a store it is there afterwards. `None` where the registry does not
+    /// have it.
+    ///
+    /// # Errors
+    /// As [`Index::get`]; [`Error::Digest`] where it is not the one that `promised` says.
+    fn file(&self, page: &Page, promised: Option<&Digest>) -> Result<Option<Whole>, Error> {
+        let Some(served) = self.get(page)? else { return Ok(None) };
+        let (size, sha256) = (served.bytes.len() as u64, Digest::of(&served.bytes));
+        match promised {
+            Some(promised) if *promised != sha256 => Err(Error::mismatch(page.name(), promised, &sha256)),
+            _ => Ok(Some(Whole { size, sha256, bytes: Box::new(served.bytes) })),
+        }
+    }
 
     /// Tells which pages will be asked for soon, so that they can be fetched side by side.
     /// A failure here is reported by the `get` that follows.

@@ -6,9 +6,10 @@ use crate::app::Image;
 use crate::artifact::{Artifact, Coordinate};
 use crate::cli;
 use crate::error::Failure;
-use crate::lock::Lock;
+use crate::lock::{Lock, LockedBase};
+use crate::matrix::Stack;
 use crate::problem::{self, At, Level, Problem};
-use crate::profile::{Located, Profile};
+use crate::profile::{Located, Profile, Size};
 use crate::project::{self, OwnFiles};
 use crate::{matrix, memory, plan};
 
@@ -122,11 +123,7 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
     // What a size holds depends little on the stack.
     if let Some(stack) = &stack.clone().or_else(|| matrix::nearest_stack(profile)) {
         for size in alone::own_sizes(profile) {
-            let settings = memory::plan(profile, size, stack).map_err(Failure::from).and_then(|memory| {
-                let settings = sizes::settings(profile, stack, base.as_ref(), &memory, &coordinates)?;
-                if settings.warnings.is_empty() { Ok(()) } else { Err(settings.warnings.into()) }
-            });
-            collect(settings)?;
+            collect(baked(profile, size, stack, base.as_ref(), &coordinates))?;
         }
     }
     if let Some(stack) = &stack {
@@ -136,6 +133,19 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
     }
     problems.extend(of_jars);
     Ok(problems)
+}
+
+/// What a size and its settings show.
+fn baked(
+    profile: &Profile,
+    size: &Size,
+    stack: &Stack,
+    base: Option<&LockedBase>,
+    resolved: &[Coordinate],
+) -> Result<(), Failure> {
+    let memory = memory::plan(profile, size, stack)?;
+    let settings = sizes::settings(profile, stack, base, &memory, resolved)?;
+    if settings.warnings.is_empty() { Ok(()) } else { Err(settings.warnings.into()) }
 }
 
 /// What the locked PySpark carries, where the facts do not know it and the store has it.

@@ -81,7 +81,11 @@ pub(super) fn resolve(asked: &Asked<'_>, world: &World) -> Result<Resolved, Fail
         let python = debian.python.ok_or_else(|| Error::registry("python3", "the suite's closure has no Python"))?;
         (debian.artifacts, python, jdk)
     };
+    // An index that does not tell its size has it downloaded here.
+    let work = world.ui.work("Finding", 1);
+    work.doing("PySpark");
     let pyspark = pypi::pyspark::artifact(&stack.spark, &registries)?;
+    drop(work);
     fetch(std::slice::from_ref(&pyspark), &registries, world)?;
     let sdist = gather::sdist(&pyspark, world)?;
     let shipped = pypi::pyspark::bundled_jars(&sdist);

@@ -2,22 +2,35 @@
 //! once in a process.
 
 use std::collections::BTreeMap;
-
+use std::io::Read as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use flate2::read::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{Answer, Authorization, Head, Net, Request, Sink, shown};
 use crate::digest::Digest;
 use crate::endpoints::{Endpoints, Root};
 use crate::error::Error;
-use crate::outside::{Index, Page, Registry, Served};
-use crate::store::{Kept, Store};
+use crate::outside::{Index, Page, Registry, Served, Whole};
+use crate::store::{Kept, Partial, Store};
 use crate::threads::each;
 
 /// The most that a page of unknown size may hold, in bytes. Debian's largest index has 60 MB
 /// uncompressed; the largest page of PyPI 30 MB.
 const PAGE_LIMIT: u64 = 256 << 20;
+
+/// A file whose size is not known yet may have so many bytes. The largest jars and wheels of Spark's world have some
+/// 500 MB.
+const FILE_LIMIT: u64 = 2 << 30;
+
+/// What is remembered of a file that was brought.
+#[derive(Serialize, Deserialize)]
+struct Pinned {
+    sha256: Digest,
+    size: u64,
+}
 
 /// PEP 691, "Version + Format Selection".
 const SIMPLE: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01";
@@ -62,6 +75,44 @@ impl<'a> Registries<'a> {
                 Answer::Absent | Answer::Unchanged => Ok(None),
             }
         })
+    }
+
+    /// Brings a whole file to the store, unless it is there; `check` looks at one that nothing promises before it stays.
+    ///
+    /// # Errors
+    /// As [`Index::file`], and what `check` fails with.
+    pub fn bring(
+        &self,
+        page: &Page,
+        promised: Option<&Digest>,
+        check: &dyn Fn(&Partial) -> Result<(), Error>,
+    ) -> Result<Option<(Digest, u64)>, Error> {
+        let store = self.store;
+        let roots = &self.endpoints.get(page.registry)?.mirrors;
+        let root = roots.first().map_or("", |root| root.url.as_str());
+        let key = Digest::of(format!("{root} {}", page.path).as_bytes());
+        if let Some(Pinned { sha256, size }) = store.record("pin", &key)?
+            && promised.is_none_or(|promised| *promised == sha256)
+            && store.intact(&sha256, size)?
+        {
+            return Ok(Some((sha256, size)));
+        }
+        let mut partial = store.partial(promised.unwrap_or(&key), FILE_LIMIT)?;
+        if promised.is_none() {
+            // Nothing tells whether an earlier run's beginning still belongs to this file.
+            partial.restart()?;
+        }
+        if self.download(page, FILE_LIMIT, &mut partial)?.is_none() {
+            return Ok(None);
+        }
+        let (sha256, size) = match promised {
+            Some(promised) => {
+                store.complete(&partial, promised, page.name()).map(|()| (*promised, partial.position()))?
+            }
+            None => check(&partial).and_then(|()| store.adopt(&partial))?,
+        };
+        store.put_record("pin", &key, &Pinned { sha256, size })?;
+        Ok(Some((sha256, size)))
     }
 
     /// Asks one mirror after the other. One that lacks the page is passed over, one that cannot be
@@ -137,6 +188,9 @@ impl<'a> Registries<'a> {
             Answer::Absent => Ok(None),
             Answer::Unchanged => Ok(kept.map(served)),
             Answer::Body(head) => {
+                if head.is_packed {
+                    bytes = unpacked(&bytes, &head.url)?;
+                }
                 let local = request.url.scheme() == "file";
                 let page = Kept { bytes, media_type: head.media_type, url: head.url, validators: head.validators };
                 if !local {
@@ -177,10 +231,28 @@ impl Index for Registries<'_> {
         Ok(found)
     }
 
+    fn file(&self, page: &Page, promised: Option<&Digest>) -> Result<Option<Whole>, Error> {
+        let Some((sha256, size)) = self.bring(page, promised, &|_| Ok(()))? else { return Ok(None) };
+        Ok(Some(Whole { size, sha256, bytes: Box::new(self.store.open_unchecked(&sha256)?) }))
+    }
+
     fn prefetch(&self, pages: &[Page]) {
         each(pages, self.width, |page| {
             let _ = self.get(page);
         });
+    }
+}
+
+/// A page that came packed.
+fn unpacked(bytes: &[u8], url: &str) -> Result<Vec<u8>, Error> {
+    let fail = |reason: String| Error::Http { url: url.to_owned(), reason, transient: false };
+    let mut page = Vec::new();
+    let read = MultiGzDecoder::new(bytes).take(PAGE_LIMIT + 1).read_to_end(&mut page);
+    read.map_err(|error| fail(format!("the body is no gzip, as the server says it is: {error}")))?;
+    if page.len() as u64 > PAGE_LIMIT {
+        Err(fail(format!("the body is longer than {PAGE_LIMIT} bytes")))
+    } else {
+        Ok(page)
     }
 }
 

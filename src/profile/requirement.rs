@@ -10,6 +10,10 @@ const DEPTH_MAX: usize = 50;
 
 /// Reads a requirement, or says why it is none.
 pub(crate) fn read<T: Pep508Url>(text: &str) -> Result<Requirement<T>, String> {
+    // PEP 508's grammar has no other; pep508_rs 0.9.2 counts characters as bytes where a marker is wrong.
+    if let Some(c) = text.chars().find(|c| !c.is_ascii()) {
+        return Err(format!("`{}` is no character of a requirement", c.escape_debug()));
+    }
     if is_deep(text) {
         return Err(format!("its brackets are nested more than {DEPTH_MAX} deep"));
     }
@@ -50,6 +54,7 @@ mod tests {
         let name = "names and extras end with a letter or a digit";
         let deep = format!("a; {}os_name == 'x'", "(".repeat(100_000));
         for (text, reason) in [
+            ("a;python_version in '31''3𐀀1'", "`𐀀` is no character of a requirement"),
             ("a_.>=1", name),
             ("a_ ", name),
             ("a_(>=1)", name),

@@ -58,12 +58,9 @@ pub fn artifact(version: &str, index: &dyn Index) -> Result<Artifact, Failure> {
     let (size, sha256) = match (file.size, file.sha256) {
         (Some(size), Some(sha256)) => (size, sha256),
         (_, promised) => {
-            let served = index.get(&Page::new(Registry::Pypi, file.url))?.ok_or_else(missing)?;
-            let got = Digest::of(&served.bytes);
-            if let Some(promised) = promised.filter(|promised| *promised != got) {
-                return Err(Error::mismatch(&name, &promised, &got).into());
-            }
-            (served.bytes.len() as u64, got)
+            let page = Page::new(Registry::Pypi, file.url);
+            let whole = index.file(&page, promised.as_ref())?.ok_or_else(missing)?;
+            (whole.size, whole.sha256)
         }
     };
     let coordinate = Coordinate::Pypi { name: "pyspark".to_owned(), version: version.to_owned() };

@@ -28,7 +28,7 @@ impl Index for Map {
 
 impl Map {
     /// A file with its metadata: a wheel carries it inside where `beside` is false.
-    fn file(&mut self, name: &str, requires: &[&str], attributes: &str, beside: bool) {
+    fn publish(&mut self, name: &str, requires: &[&str], attributes: &str, beside: bool) {
         let (project, rest) = name.split_once('-').unwrap();
         let version = rest.split('-').next().unwrap().trim_end_matches(".tar.gz");
         let mut metadata = format!("Name: {project}\nVersion: {version}\n");
@@ -54,7 +54,8 @@ impl Map {
 
 fn index() -> Map {
     let mut map = Map::default();
-    let mut wheel = |name: &str, requires: &[&str]| map.file(&format!("{name}-py3-none-any.whl"), requires, "", true);
+    let mut wheel =
+        |name: &str, requires: &[&str]| map.publish(&format!("{name}-py3-none-any.whl"), requires, "", true);
     wheel("py4j-0.10.9.7", &[]);
     wheel("py4j-0.10.9.10", &[]);
     wheel("app-1.0", &["low>=1", "old; python_full_version < \"3.11.3\"", "win; sys_platform == \"win32\""]);
@@ -66,12 +67,12 @@ fn index() -> Map {
     wheel("extra_thing-1.0", &["low"]);
     wheel("betas-0.1b1", &[]);
     wheel("needs_source-1.0", &["source"]);
-    map.file("inside-1.0-py3-none-any.whl", &["low<2"], "", false);
-    map.file("source-1.0.tar.gz", &[], "", false);
-    map.file("withdrawn-1.0-py3-none-any.whl", &[], "", true);
-    map.file("withdrawn-1.1-py3-none-any.whl", &[], "data-yanked=\"bad\"", true);
-    map.file("newer-1.0-py3-none-any.whl", &[], "data-requires-python=\"&gt;=3.8\"", true);
-    map.file("newer-2.0-py3-none-any.whl", &[], "data-requires-python=\"&gt;=3.11.3\"", true);
+    map.publish("inside-1.0-py3-none-any.whl", &["low<2"], "", false);
+    map.publish("source-1.0.tar.gz", &[], "", false);
+    map.publish("withdrawn-1.0-py3-none-any.whl", &[], "", true);
+    map.publish("withdrawn-1.1-py3-none-any.whl", &[], "data-yanked=\"bad\"", true);
+    map.publish("newer-1.0-py3-none-any.whl", &[], "data-requires-python=\"&gt;=3.8\"", true);
+    map.publish("newer-2.0-py3-none-any.whl", &[], "data-requires-python=\"&gt;=3.11.3\"", true);
     map
 }
 
@@ -320,8 +321,8 @@ fn a_hostile_requirement_of_a_wheel_is_passed_over() {
     let deep = format!("low; {}os_name == 'x'", "(".repeat(100_000));
     for text in ["a_.>=1", "a[b_ ]", "a- ", deep.as_str()] {
         let mut index = index();
-        index.file("fresh-1.0-py3-none-any.whl", &["low<2"], "", true);
-        index.file("fresh-2.0-py3-none-any.whl", &[text], "", true);
+        index.publish("fresh-1.0-py3-none-any.whl", &["low<2"], "", true);
+        index.publish("fresh-2.0-py3-none-any.whl", &[text], "", true);
         let artifacts = resolve(&request(&["fresh"]), &index).unwrap();
         let chosen: Vec<String> = artifacts.iter().map(|a| a.coordinate.to_string()).collect();
         assert_eq!(chosen, ["pypi:fresh==1.0", "pypi:low==1.0", "pypi:py4j==0.10.9.7"], "{text:.20}");

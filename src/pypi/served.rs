@@ -7,7 +7,7 @@ use pep440_rs::Version;
 
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::outside::{Page, Registry};
+use crate::outside::{Page, Registry, Whole};
 
 use super::index::File;
 use super::metadata::{self, Metadata};
@@ -25,7 +25,7 @@ impl Search<'_> {
         let file = self.wheel(name, version)?.ok_or_else(|| Error::registry(&what, "has no wheel"))?;
         let bytes = match self.beside(&file)? {
             Some(bytes) => bytes,
-            None => wheel::metadata_of(&self.whole(&file)?, &file.name)?,
+            None => wheel::metadata_of(self.whole(&file)?.bytes.as_ref(), &file.name)?,
         };
         let read = metadata::parse(&bytes, &file.name)?;
         if normalise(&read.name) != name || Version::from_str(&read.version).ok().as_ref() != Some(version) {
@@ -56,16 +56,11 @@ impl Search<'_> {
     }
 
     /// A whole file, checked against what the index promised; its size and digest are remembered.
-    fn whole(&self, file: &File) -> Result<Vec<u8>, Error> {
-        let page = Page { registry: Registry::Pypi, path: file.url.clone(), expect: file.size.zip(file.sha256) };
-        let served = self.index.get(&page)?;
-        let bytes = served.ok_or_else(|| Error::registry(&file.name, "its index names it but does not have it"))?.bytes;
-        let (size, got) = (bytes.len() as u64, Digest::of(&bytes));
-        if let Some(promised) = file.sha256.filter(|promised| *promised != got) {
-            return Err(Error::mismatch(&file.name, &promised, &got));
-        }
-        self.learned.borrow_mut().insert(file.url.clone(), (size, got));
-        Ok(bytes)
+    fn whole(&self, file: &File) -> Result<Whole, Error> {
+        let found = self.index.file(&Page::new(Registry::Pypi, file.url.clone()), file.sha256.as_ref())?;
+        let whole = found.ok_or_else(|| Error::registry(&file.name, "its index names it but does not have it"))?;
+        self.learned.borrow_mut().insert(file.url.clone(), (whole.size, whole.sha256));
+        Ok(whole)
     }
 
     /// Size and digest of a file, which is downloaded where its index does not tell both.
@@ -76,7 +71,7 @@ impl Search<'_> {
         let known = self.learned.borrow().get(&file.url).copied();
         match known {
             Some(known) => Ok(known),
-            None => self.whole(file).map(|bytes| (bytes.len() as u64, Digest::of(&bytes))),
+            None => self.whole(file).map(|whole| (whole.size, whole.sha256)),
         }
     }
 }

@@ -7,6 +7,7 @@ mod answers;
 mod app;
 mod completions;
 mod diagnose;
+mod faults;
 mod formats;
 mod interrupted;
 mod matrix;

@@ -19,7 +19,6 @@ fn a_requirement_that_nobody_can_satisfy_shows_the_chain() {
     let ran = world.run(&["lock"]);
     insta::assert_snapshot!(said(&ran), @r##"
        Resolving Spark 3.5.9 on Java 17, Python 3.11, bookworm
-        Fetching 1 file, 111 KB
     error[python-unsatisfiable]: `alpha`, `beta>=2` cannot be met together
       --> sparkbake.toml:16:17
        |
@@ -65,7 +64,6 @@ fn a_coordinate_and_a_jar_that_the_repository_does_not_have() {
     let ran = world.run(&["lock"]);
     insta::assert_snapshot!(said(&ran), @r##"
        Resolving Spark 3.5.9 on Java 17, Python 3.11, bookworm
-        Fetching 1 file, 111 KB
     error[maven-unknown-artifact]: no such artifact in the registry: com.example:gone
       --> sparkbake.toml:16:9
        |

@@ -63,6 +63,23 @@ impl World {
         world
     }
 
+    /// What everything lies below.
+    pub(crate) fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Bytes of a file, or of a directory's page.
+    pub(crate) fn size(&self, path: &str) -> usize {
+        let path = self.root.path().join(path);
+        let page = path.join("index.html");
+        fs::read(if page.exists() { page } else { path }).unwrap().len()
+    }
+
+    /// Removes the store.
+    pub(crate) fn forget(&self) {
+        let _ = fs::remove_dir_all(self.root.path().join("store"));
+    }
+
     /// Puts a file below the root.
     pub(crate) fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
         let path = self.root.path().join(path);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sparkbake::digest::Digest;
 
 use crate::registries::{KINDS, Registry};
-use crate::{cache, command_in, fresh, manifest_digest, network, on_path, repository, said, tenth};
+use crate::{cache, command_in, emptied, fresh, manifest_digest, network, on_path, repository, said, tenth};
 
 /// Moments of each command.
 const MOMENTS: u32 = 34;
@@ -55,7 +55,7 @@ fn x33_a_lock_that_is_killed_leaves_the_old_lockfile_or_the_new_one() {
     let text = fs::read_to_string(repository().join("profiles/minimal.toml")).unwrap();
     let old = fs::read(repository().join("lockfiles/spark-3.5.lock")).unwrap();
     let name = |moment: u32| format!("killed-lock-{moment}");
-    (0..=MOMENTS).for_each(|moment| drop(fresh(&name(moment))));
+    (0..=MOMENTS).for_each(|moment| drop(emptied(&name(moment))));
     let command = |moment: u32| {
         let store = crate::place(&name(moment)).join("store");
         if !store.exists() {
@@ -91,7 +91,7 @@ fn x33_a_build_that_is_killed_leaves_the_old_layout_or_the_new_one() {
     assert!(ran.as_ref().unwrap().status.success(), "{}", said(&ran.unwrap()));
     let old = manifest_digest(&before.join("x"));
     let name = |moment: u32| format!("killed-build-{moment}");
-    (0..=MOMENTS).for_each(|moment| drop(fresh(&name(moment))));
+    (0..=MOMENTS).for_each(|moment| drop(emptied(&name(moment))));
     let command = |moment: u32| {
         let cwd = crate::place(&name(moment));
         let store = cwd.join("store");
