@@ -179,7 +179,7 @@ fn d4_a_time_that_is_none_is_refused_and_the_locks_own_is_taken() {
     assert_eq!(String::from_utf8(ran.stdout).unwrap(), expected);
 }
 
-/// `tests/run` makes the other binary in CI and where all of the slow parts are asked for.
+/// `tests/run` makes the other binary.
 #[test]
 fn a_debug_build_makes_the_same_bytes() {
     let Some(program) = std::env::var_os("SPARKBAKE_TEST_DEBUG") else {
