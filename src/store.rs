@@ -128,6 +128,15 @@ impl Store {
         }
     }
 
+    /// The size of a blob that is there and whose bytes are right. One that is damaged is removed.
+    ///
+    /// # Errors
+    /// As [`Store::intact`].
+    pub fn held(&self, digest: &Digest) -> Result<Option<u64>, Error> {
+        let Ok(meta) = fs::symlink_metadata(self.path(digest)) else { return Ok(None) };
+        Ok(self.intact(digest, meta.len())?.then_some(meta.len()))
+    }
+
     /// A blob for somebody who checks its bytes: they are not looked at here.
     ///
     /// # Errors

@@ -21,11 +21,7 @@ pub(super) fn problems<'s>(
     let mut problems = if locked.is_none() { conflicts(profile) } else { Vec::new() };
     let nearest = if locked.is_none() { matrix::nearest_stack(profile) } else { None };
     let Some(stack) = locked.or(nearest.as_ref()) else { return problems };
-    for problem in sizes.into_iter().flat_map(|size| unfit(profile, size, stack)) {
-        if !problems.contains(&problem) {
-            problems.push(problem);
-        }
-    }
+    problems.extend(unfit(profile, sizes, stack));
     problems
 }
 
@@ -36,7 +32,7 @@ pub(super) fn of_rest(rest: &Profile, mistakes: &[Problem]) -> Vec<Problem> {
     if lie_in(BESIDE_MEMORY)
         && let Some(stack) = matrix::nearest_stack(rest)
     {
-        problems.extend(own_sizes(rest).flat_map(|size| unfit(rest, size, &stack)));
+        problems.extend(unfit(rest, own_sizes(rest), &stack));
     }
     problems
 }
@@ -54,8 +50,15 @@ fn conflicts(profile: &Profile) -> Vec<Problem> {
     matrix::select(profile, None).err().unwrap_or_default()
 }
 
-fn unfit(profile: &Profile, size: &Size, stack: &Stack) -> Vec<Problem> {
-    memory::plan(profile, size, stack).err().unwrap_or_default()
+/// Why the stack does not fit these sizes; what several of them say is said once.
+fn unfit<'s>(profile: &Profile, sizes: impl IntoIterator<Item = &'s Size>, stack: &Stack) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for problem in sizes.into_iter().filter_map(|size| memory::plan(profile, size, stack).err()).flatten() {
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+    problems
 }
 
 /// The table of the profile in which a mistake stands.

@@ -13,48 +13,75 @@ use crate::profile::{Located, Profile, Size};
 use crate::project::{self, OwnFiles};
 use crate::{matrix, memory, plan};
 
-use super::{Request, Stop, Weighed, World, alone, app, gather, lock, named, say, settings, sizes};
+use super::{Request, Stop, World, alone, app, gather, lock, named, say, settings, show, sizes};
 
 pub(super) fn check(command: &cli::Check, world: &World) -> Result<(), Stop> {
     let mut failed = false;
-    let mut reports = Vec::new();
+    let (mut reports, mut values) = (Vec::new(), Vec::new());
     for typed in &command.profiles.profiles {
-        let deny = command.deny.deny.as_ref();
-        if !command.json && command.output_format.is_none() {
-            let request = Request::open(typed, deny, world)?;
-            let problems = all(&request, world)?;
-            match request.judge(problems, true, world) {
-                Ok(()) if request.project.lock()?.is_none() => {
-                    let unseen = "artifacts, class path, settings and imports are checked with one";
-                    world.ui.note(format_args!("there is no {}: {unseen}", request.project.lock_name()));
-                }
-                Ok(()) => {}
-                Err(_) => failed = true,
+        let (weighed, source, unchecked) = match Request::read(typed, command.deny.deny.as_ref(), world)? {
+            Ok(request) => {
+                let (problems, unchecked) = all(&request, world)?;
+                (request.weigh(problems, true), request.project.source, unchecked)
             }
-            continue;
-        }
-        let report = match Request::read(typed, deny, world)? {
-            Ok(request) => (request.weigh(all(&request, world)?, true), request.project.source),
-            Err(weighed) => weighed,
+            Err((weighed, source)) => (weighed, source, Unchecked::Rest),
         };
-        failed |= report.0.iter().any(|(level, _)| *level == Level::Deny);
-        reports.push(report);
+        let fails = weighed.iter().any(|(level, _)| *level == Level::Deny);
+        failed |= fails;
+        if !command.json && command.output_format.is_none() {
+            show(&weighed, &source, world);
+        }
+        if let (false, Some(text)) = (fails, unchecked.text()) {
+            world.ui.note(text);
+        }
+        values.push(json!({
+            "profile": source.name,
+            "problems": problem::json(&weighed, &source),
+            "unchecked": unchecked.text(),
+        }));
+        reports.push((weighed, source));
     }
-    let as_json =
-        |(weighed, source): &Weighed| json!({ "profile": source.name, "problems": problem::json(weighed, source) });
     match command.output_format {
         Some(cli::OutputFormat::Github) => {
             say(&reports.iter().map(|(weighed, source)| problem::github(weighed, source)).collect::<String>())?;
         }
         Some(cli::OutputFormat::Sarif) => say(&format!("{:#}\n", problem::sarif(&reports)))?,
-        None if command.json => say(&format!("{}\n", reports.iter().map(as_json).collect::<Value>()))?,
+        None if command.json => say(&format!("{}\n", Value::Array(values)))?,
         None => {}
     }
     if failed { Err(Stop::Problems) } else { Ok(()) }
 }
 
+/// What could not be checked, which is no problem of the profile.
+#[derive(Clone, Copy)]
+enum Unchecked {
+    Nothing,
+    /// The profile has mistakes of form.
+    Rest,
+    /// There is no lock, or it is not this profile's.
+    Locked,
+    /// Locked files are not in the store, and `check` fetches nothing.
+    Files,
+}
+
+impl Unchecked {
+    fn text(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Rest => Some("not checked: what needs a profile without mistakes"),
+            Self::Locked => Some(
+                "not checked for want of a lock of this profile: artifacts, class path, settings, imports; \
+                 `sparkbake lock` makes one",
+            ),
+            Self::Files => Some(
+                "not checked, as the store lacks locked files: class path and imports; `sparkbake build` fetches them",
+            ),
+        }
+    }
+}
+
 /// What the profile alone shows, and what the lock adds where there is one.
-fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
+fn all(request: &Request, world: &World) -> Result<(Vec<Problem>, Unchecked), Stop> {
     let profile = &request.profile;
     let mut problems = Vec::new();
     let mut collect = |result: Result<(), Failure>| match result {
@@ -83,20 +110,13 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
         (Ok(own), Some(locked)) => Some(lock::current(request, Some(locked), own)),
         _ => None,
     };
-    let (of_jars, image) = match (&own, &locked) {
+    let (of_jars, image, unchecked) = match (&own, &locked) {
         (Ok(own), Some(Ok(lock))) => {
-            let mut found = settings::problems(profile, &lock.artifacts, &lock.stack.java, own, world)?;
-            let (class_path, image) = contents(request, lock, own, world)?;
-            found.extend(class_path);
-            // What cannot be copied is told by `build`, which reads it.
-            if plan::names_paths(&profile.spark_conf)
-                && let Ok(copied) = project::copies(&request.project, profile, &world.store)
-            {
-                found.extend(named::problems(request, lock, own, &copied.layers, world)?);
-            }
-            (found, image)
+            let (found, image) = of_lock(request, lock, own, world)?;
+            let unchecked = if image.is_some() { Unchecked::Nothing } else { Unchecked::Files };
+            (found, image, unchecked)
         }
-        _ => (Vec::new(), None),
+        _ => (Vec::new(), None, Unchecked::Locked),
     };
     collect(own.map(drop))?;
     let stack = match &selected {
@@ -132,7 +152,27 @@ fn all(request: &Request, world: &World) -> Result<Vec<Problem>, Stop> {
         collect(app.and_then(|problems| Err(problems.into())))?;
     }
     problems.extend(of_jars);
-    Ok(problems)
+    Ok((problems, unchecked))
+}
+
+/// What the settings show beside the locked files, and [`contents`].
+fn of_lock(
+    request: &Request,
+    lock: &Lock,
+    own: &OwnFiles,
+    world: &World,
+) -> Result<(Vec<Problem>, Option<Image>), Stop> {
+    let profile = &request.profile;
+    let mut found = settings::problems(profile, &lock.artifacts, &lock.stack.java, own, world)?;
+    let (class_path, image) = contents(request, lock, own, world)?;
+    found.extend(class_path);
+    // What cannot be copied is told by `build`, which reads it.
+    if plan::names_paths(&profile.spark_conf)
+        && let Ok(copied) = project::copies(&request.project, profile, &world.store)
+    {
+        found.extend(named::problems(request, lock, own, &copied.layers, world)?);
+    }
+    Ok((found, image))
 }
 
 /// What a size and its settings show.
@@ -165,7 +205,6 @@ fn contents(
     world: &World,
 ) -> Result<(Vec<Problem>, Option<Image>), Stop> {
     if !gather::at_hand(lock, world) {
-        world.ui.note("locked files are not in the store: the class path is not verified, nor what the app imports");
         return Ok((Vec::new(), None));
     }
     let profile = &request.profile;

@@ -13,7 +13,7 @@ use crate::tree::{Entry, Kind};
 use crate::ui;
 
 use super::sizes::{settings, sizes};
-use super::{Request, Stop, World, gather, lock, named, say};
+use super::{Request, Stop, World, alone, gather, lock, named, say};
 
 /// Width of the memory bar in cells; with its indent it fits 80 columns.
 const BAR: usize = 74;
@@ -22,12 +22,15 @@ pub(super) fn plan(command: &cli::Plan, world: &World) -> Result<(), Stop> {
     let request = Request::open(&command.profile, None, world)?;
     let profile = &request.profile;
     let own = request.settle(request.project.own_files(profile, &world.store), &[], world)?;
-    let lock = request.settle(lock::current(&request, request.project.lock()?, &own), &[], world)?;
+    let chosen = sizes(&command.size, profile)?;
+    let unfit = |locked| alone::problems(profile, chosen.iter().map(|(_, size)| size), locked);
+    let lock = request.settle(lock::current(&request, request.project.lock()?, &own), &unfit(None), world)?;
+    request.refuse(unfit(Some(&lock.stack)), world)?;
     let copied = request.settle(project::copies(&request.project, profile, &world.store), &[], world)?;
     let coordinates: Vec<Coordinate> = lock.artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
     let missing = named::problems(&request, &lock, &own, &copied.layers, world)?;
     request.judge(missing, false, world)?;
-    for (_, size) in sizes(&command.size, profile)? {
+    for (_, size) in chosen {
         let memory = request.settle(memory::plan(profile, &size, &lock.stack).map_err(Into::into), &[], world)?;
         let settings =
             request.settle(settings(profile, &lock.stack, lock.base.as_ref(), &memory, &coordinates), &[], world)?;

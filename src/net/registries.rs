@@ -6,7 +6,6 @@ use std::io::Read as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::read::MultiGzDecoder;
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{Answer, Authorization, Head, Net, Request, Sink, shown};
@@ -24,13 +23,6 @@ const PAGE_LIMIT: u64 = 256 << 20;
 /// A file whose size is not known yet may have so many bytes. The largest jars and wheels of Spark's world have some
 /// 500 MB.
 const FILE_LIMIT: u64 = 2 << 30;
-
-/// What is remembered of a file that was brought.
-#[derive(Serialize, Deserialize)]
-struct Pinned {
-    sha256: Digest,
-    size: u64,
-}
 
 /// PEP 691, "Version + Format Selection".
 const SIMPLE: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01";
@@ -91,9 +83,9 @@ impl<'a> Registries<'a> {
         let roots = &self.endpoints.get(page.registry)?.mirrors;
         let root = roots.first().map_or("", |root| root.url.as_str());
         let key = Digest::of(format!("{root} {}", page.path).as_bytes());
-        if let Some(Pinned { sha256, size }) = store.record("pin", &key)?
-            && promised.is_none_or(|promised| *promised == sha256)
-            && store.intact(&sha256, size)?
+        let known = if promised.is_some() { promised.copied() } else { store.record("pin", &key)? };
+        if let Some(sha256) = known
+            && let Some(size) = store.held(&sha256)?
         {
             return Ok(Some((sha256, size)));
         }
@@ -105,13 +97,12 @@ impl<'a> Registries<'a> {
         if self.download(page, FILE_LIMIT, &mut partial)?.is_none() {
             return Ok(None);
         }
-        let (sha256, size) = match promised {
-            Some(promised) => {
-                store.complete(&partial, promised, page.name()).map(|()| (*promised, partial.position()))?
-            }
-            None => check(&partial).and_then(|()| store.adopt(&partial))?,
-        };
-        store.put_record("pin", &key, &Pinned { sha256, size })?;
+        if let Some(promised) = promised {
+            store.complete(&partial, promised, page.name())?;
+            return Ok(Some((*promised, partial.position())));
+        }
+        let (sha256, size) = check(&partial).and_then(|()| store.adopt(&partial))?;
+        store.put_record("pin", &key, &sha256)?;
         Ok(Some((sha256, size)))
     }
 

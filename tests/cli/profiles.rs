@@ -152,7 +152,7 @@ fn a_release_that_is_newer_than_the_facts_is_read_when_it_is_locked() {
       = note: they are of 2026-11-22; what it carries is read from its source distribution when it is locked
       = note: no rule of upstream is known for it: which Java, Python packages and connectors it works with, is open
       = help: the nearest that is known is `3.5.9`
-    note: there is no sparkbake.lock: artifacts, class path, settings and imports are checked with one
+    note: not checked for want of a lock of this profile: artifacts, class path, settings, imports; `sparkbake lock` makes one
     "#);
     // The registry decides whether there is such a release.
     expect(

@@ -29,6 +29,13 @@ struct Table {
     between_them: std::collections::BTreeMap<String, String>,
 }
 
+/// Whether this machine's Python is the target's.
+fn is_the_target() -> bool {
+    let full = Command::new(PYTHON).arg("--version").output().ok();
+    let same = full.is_some_and(|told| String::from_utf8_lossy(&told.stdout).trim().ends_with(FULL));
+    have("bookworm's Python", same)
+}
+
 type Closure = Result<BTreeSet<String>, String>;
 
 /// The two tools, and what both are told.
@@ -147,9 +154,7 @@ const LOCKED: [&str; 4] = ["uvicorn[standard]<1", "pyarrow<20", "scikit-learn", 
 /// uv locks a project, and writes the lock in the two other forms: each is the closure that uv itself would install.
 #[test]
 fn locks_of_other_tools_pin_what_those_install() {
-    let full = Command::new(PYTHON).arg("--version").output().ok();
-    let is_the_target = full.is_some_and(|told| String::from_utf8_lossy(&told.stdout).trim().ends_with(FULL));
-    if !have("bookworm's Python", is_the_target) {
+    if !is_the_target() {
         return;
     }
     let store = fresh("python-locks");
@@ -185,9 +190,7 @@ fn locks_of_other_tools_pin_what_those_install() {
 
 #[test]
 fn a_closure_is_the_one_that_pip_and_uv_choose() {
-    let full = Command::new(PYTHON).arg("--version").output().ok();
-    let is_the_target = full.is_some_and(|told| String::from_utf8_lossy(&told.stdout).trim().ends_with(FULL));
-    if !have("bookworm's Python", is_the_target) {
+    if !is_the_target() {
         return;
     }
     let store = fresh("python-store");
