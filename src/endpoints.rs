@@ -23,13 +23,16 @@ use crate::outside::Registry;
 
 mod apt;
 mod ivy;
+mod keyring;
 mod maven;
+mod netrc;
 mod python;
 #[cfg(test)]
 mod tests;
 mod xml;
 
 pub use ivy::maven_from_ivy;
+pub(crate) use netrc::Netrc;
 
 /// Every registry, in the order in which they are shown.
 pub const REGISTRIES: [Registry; 4] = [Registry::Pypi, Registry::Maven, Registry::Debian, Registry::DebianSecurity];
@@ -159,7 +162,10 @@ impl Endpoints {
         if let Some(endpoint) = slot.get() {
             return Ok(endpoint);
         }
-        let endpoint = self.look(registry)?;
+        let mut endpoint = self.look(registry)?;
+        if registry == Registry::Pypi {
+            keyring::complete(&mut endpoint, &self.environment)?;
+        }
         Ok(slot.get_or_init(|| endpoint))
     }
 

@@ -42,6 +42,7 @@ pub mod usage;
 pub mod app;
 
 // Edge: the network, the disk, the terminal.
+pub mod program;
 pub mod endpoints;
 pub mod net;
 pub mod store;

@@ -6,10 +6,9 @@
 //! `file:` URLs answer like a server. Absent on purpose: HTTP/2, cookies, caching (see [`crate::store`]).
 #![expect(clippy::disallowed_methods, reason = "`file:` URLs, netrc and certificates are files")]
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -18,20 +17,17 @@ use reqwest::header::{self, HeaderMap};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use crate::endpoints::{Credentials, Secret};
+use crate::endpoints::{Credentials, Netrc, Secret};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::store::{Partial, Validators};
 
-mod netrc;
 mod registries;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
 
 pub use registries::Registries;
-
-use netrc::Netrc;
 
 /// How often a request is made again after no progress.
 const RETRIES: u32 = 3;
@@ -446,13 +442,4 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         next = error.source();
     }
     parts.join(": ")
-}
-
-/// A small local file, or `None` where there is none.
-fn text_of(path: &Path) -> Result<Option<String>, Error> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(Error::Read { path: path.to_owned(), source: error }),
-    }
 }

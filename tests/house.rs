@@ -36,7 +36,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("usage", &["memory"]),
     ("app", &["classpath", "matrix", "memory", "problem", "profile", "spark", "tree"]),
     // Edge.
-    ("endpoints", &["environment", "error", "outside"]),
+    ("program", &[]),
+    ("endpoints", &["environment", "error", "outside", "program"]),
     ("engine", &["environment", "error"]),
     ("fetch", &["artifact", "digest", "error", "maven", "net", "outside", "problem", "store", "threads", "ui"]),
     ("layout", &["digest", "error", "image", "outside", "store"]),
@@ -51,6 +52,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "image",
             "net",
             "outside",
+            "program",
             "reference",
             "store",
             "threads",

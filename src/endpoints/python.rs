@@ -1,6 +1,7 @@
 //! The Python package index as pip and uv know it.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde::Deserialize;
 
@@ -8,6 +9,7 @@ use super::{Endpoint, text_of};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::outside::Registry;
+use crate::program;
 
 /// pip's configuration first, then uv's, then what their help texts say is the default.
 pub(super) fn find(environment: &Environment) -> Result<Option<Endpoint>, Error> {
@@ -127,19 +129,12 @@ fn told(environment: &Environment) -> Named {
     })
 }
 
-fn said(environment: &Environment, program: &Path, arguments: &[&str]) -> Option<String> {
-    let out = std::process::Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .envs(&environment.vars)
-        .env("COLUMNS", "500")
-        .env("NO_COLOR", "1")
-        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-        .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .output()
-        .ok()?;
-    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+fn said(environment: &Environment, tool: &Path, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(tool);
+    command.args(arguments).env_clear().envs(&environment.vars);
+    command.env("COLUMNS", "500").env("NO_COLOR", "1").env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
+    let (said, success) = program::ask(&mut command, b"").ok()?;
+    success.then_some(said)
 }
 
 /// The URL after the first `default` after an option that is called `index-url`.

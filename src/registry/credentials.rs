@@ -7,11 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::Command;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -20,11 +18,8 @@ use serde::Deserialize;
 use crate::endpoints::{Credentials, Secret};
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::program;
 
-/// How long a helper may take, in tenths of a second: some ask the user.
-const HELPER_TENTHS: u32 = 600;
-/// The most that a helper may say, in bytes.
-const HELPER_SAYS: u64 = 64 << 10;
 /// The largest file of credentials, in bytes.
 const FILE_MAX: u64 = 1 << 20;
 
@@ -172,7 +167,7 @@ fn ask_helper(name: &str, server: &str, environment: &Environment) -> Result<Opt
     }
     let path = environment.program(&program).ok_or_else(|| failed("is not on PATH".to_owned()))?;
     let (said, success) =
-        run(Command::new(path).arg("get"), server.as_bytes()).map_err(|error| failed(error.to_string()))?;
+        program::ask(Command::new(path).arg("get"), server.as_bytes()).map_err(|error| failed(error.to_string()))?;
     if !success {
         if said.contains("credentials not found") {
             return Ok(None);
@@ -185,37 +180,6 @@ fn ask_helper(name: &str, server: &str, environment: &Environment) -> Result<Opt
         Helped { username, secret } if username == "<token>" => Some(Credential::Identity(secret)),
         Helped { username, secret } => Some(Credential::Login(Credentials { user: username, password: secret })),
     })
-}
-
-/// Runs a program that answers soon: what it printed, and whether it succeeded.
-pub(super) fn run(command: &mut Command, input: &[u8]) -> io::Result<(String, bool)> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // One that does not read its input may still know the answer.
-        let _ = stdin.write_all(input);
-    }
-    let stdout = child.stdout.take();
-    let reader = thread::spawn(move || {
-        let mut said = Vec::new();
-        let read = stdout.map(|out| out.take(HELPER_SAYS).read_to_end(&mut said));
-        (said, read)
-    });
-    let success = wait(&mut child)?;
-    let (said, _) = reader.join().unwrap_or_default();
-    Ok((String::from_utf8_lossy(&said).into_owned(), success))
-}
-
-/// Waits a while, and ends a child that does not end.
-fn wait(child: &mut Child) -> io::Result<bool> {
-    for _ in 0..HELPER_TENTHS {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status.success());
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
-    child.kill()?;
-    child.wait()?;
-    Err(io::Error::new(io::ErrorKind::TimedOut, "did not answer within a minute"))
 }
 
 #[cfg(test)]

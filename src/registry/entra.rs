@@ -15,10 +15,11 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Host;
-use super::credentials::{Credential, run};
+use super::credentials::Credential;
 use super::wire::Ask;
 use crate::endpoints::{Credentials, Secret};
 use crate::error::Error;
+use crate::program;
 
 /// The user that stands beside a refresh token (`az acr login --expose-token`).
 pub(super) const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
@@ -152,7 +153,7 @@ impl Host<'_> {
         let az = self.around.environment.program("az")?;
         let mut command = Command::new(az);
         command.args(["account", "get-access-token", "--resource", AUDIENCE, "--output", "json"]);
-        let (said, success) = run(&mut command, b"").ok()?;
+        let (said, success) = program::ask(&mut command, b"").ok()?;
         given(said.as_bytes()).filter(|_| success).and_then(|given| given.access)
     }
 }

@@ -11,6 +11,7 @@ mod faults;
 mod formats;
 mod interrupted;
 mod matrix;
+mod origins;
 mod profiles;
 mod registries;
 mod resolve;

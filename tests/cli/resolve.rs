@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::world::{PROFILE, World};
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let world = World::new(PROFILE);
     for (artifact, version, needs) in [
         ("app", "1.0", &["lib:2.0", "log:1.0"][..]),

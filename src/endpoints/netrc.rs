@@ -2,21 +2,20 @@
 
 use url::Url;
 
-use super::text_of;
-use crate::endpoints::{Credentials, Secret};
+use super::{Credentials, Secret, text_of};
 use crate::environment::Environment;
 use crate::error::Error;
 
 /// A netrc file.
 #[derive(Debug, Default)]
-pub(super) struct Netrc {
+pub(crate) struct Netrc {
     /// Host and what it gets; the host of `default` is empty.
     machines: Vec<(String, Credentials)>,
 }
 
 impl Netrc {
     /// The file that `NETRC` names, else `~/.netrc`.
-    pub(super) fn read(environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn read(environment: &Environment) -> Result<Self, Error> {
         let path = match environment.var("NETRC") {
             Some(path) => Some(environment.cwd.join(path)),
             None => environment.home.as_ref().map(|home| home.join(".netrc")),
@@ -50,12 +49,12 @@ impl Netrc {
     }
 
     /// What that host gets: its own entry, or the one of `default`.
-    pub(super) fn find(&self, url: &Url) -> Option<&Credentials> {
+    pub(crate) fn find(&self, url: &Url) -> Option<&Credentials> {
         self.own(url).or_else(|| self.machines.iter().find(|(machine, _)| machine.is_empty()).map(|(_, known)| known))
     }
 
     /// What that host gets by its own entry.
-    pub(super) fn own(&self, url: &Url) -> Option<&Credentials> {
+    pub(crate) fn own(&self, url: &Url) -> Option<&Credentials> {
         let host = url.host_str()?;
         self.machines.iter().find(|(machine, _)| machine == host).map(|(_, known)| known)
     }
