@@ -45,7 +45,7 @@ const SURROUNDINGS: [Surroundings; 2] = [
 
 /// Builds in surroundings, with names of this host that are found again if they get anywhere.
 fn build_in((jobs, umask, variables): Surroundings, store: &Path, cwd: &Path, profile: &str) {
-    let program = env!("CARGO_BIN_EXE_sparkbake");
+    let program = crate::program();
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\""), program, "build", profile]);
     shell.args(["-j", jobs, "--offline", "-o", "oci:x"]).current_dir(cwd).env("SPARKBAKE_CACHE_DIR", store).arg0("sh");
@@ -179,16 +179,16 @@ fn d4_a_time_that_is_none_is_refused_and_the_locks_own_is_taken() {
     assert_eq!(String::from_utf8(ran.stdout).unwrap(), expected);
 }
 
-/// `tests/run` makes the other binary.
+/// What is beside the tests is a debug build as they are; `tests/run` makes the release build.
 #[test]
 fn a_debug_build_makes_the_same_bytes() {
-    let Some(program) = std::env::var_os("SPARKBAKE_TEST_DEBUG") else {
-        have("a debug build of sparkbake", false);
+    let debug = env!("CARGO_BIN_EXE_sparkbake");
+    if !have("a release build of sparkbake", crate::program() != debug) {
         return;
-    };
+    }
     cache();
     let (store, cwd) = (inputs_only("debug-store"), fresh("debug"));
-    let mut command = Command::new(program);
+    let mut command = Command::new(debug);
     command.args(["build", "minimal", "--offline", "-o", "oci:x"]).current_dir(&cwd);
     let ran = command.env("SPARKBAKE_CACHE_DIR", &store).output().unwrap();
     assert!(ran.status.success(), "{}", said(&ran));

@@ -459,7 +459,7 @@ fn nothing_is_executed_to_build() {
     }
     cache();
     let (store, cwd) = (inputs_only("traced-store"), fresh("traced"));
-    let program = env!("CARGO_BIN_EXE_sparkbake");
+    let program = crate::program();
     let ran = Command::new("strace")
         .args(["-f", "--seccomp-bpf", "-e", "trace=execve,execveat", "-o", "trace", program])
         .args(["build", "minimal", "--offline", "-o", "oci:x"])

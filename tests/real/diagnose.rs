@@ -77,7 +77,7 @@ impl Run {
 
 /// What `diagnose` says of a log on its standard input.
 pub(crate) fn diagnose(log: &[u8], more: &[&str]) -> (Output, Value) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sparkbake"))
+    let mut child = Command::new(crate::program())
         .args(["diagnose", "--json"])
         .args(more)
         .env("SPARKBAKE_CACHE_DIR", crate::place("diagnose-cache"))

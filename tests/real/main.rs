@@ -114,12 +114,20 @@ fn cache() -> &'static Path {
     })
 }
 
+/// The program that the tests drive: a release build where `tests/run` names one, as it is the one that people have.
+fn program() -> &'static str {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        std::env::var("SPARKBAKE_TEST_RELEASE").unwrap_or_else(|_| env!("CARGO_BIN_EXE_sparkbake").to_owned())
+    })
+}
+
 fn sparkbake_in(cache: &Path, cwd: &Path, args: &[&str]) -> Output {
     command_in(cache, cwd, args).output().unwrap()
 }
 
 fn command_in(cache: &Path, cwd: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sparkbake"));
+    let mut command = Command::new(program());
     command.args(args).current_dir(cwd).env("SPARKBAKE_CACHE_DIR", cache).env("CI", "1");
     command
 }

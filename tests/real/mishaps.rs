@@ -32,7 +32,7 @@ fn d7_an_offline_build_of_a_lock_opens_no_socket_and_names_the_first_file_that_i
     }
     let (store, cwd) = (inputs_only("socket-store"), fresh("sockets"));
     let trace = cwd.join("trace");
-    let program = env!("CARGO_BIN_EXE_sparkbake");
+    let program = crate::program();
     let build = ["build", "minimal", "--locked", "--offline", "-o", "oci:x"];
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-e", "trace=socket,connect,sendto", "-o"]).arg(&trace).arg(program).args(build);

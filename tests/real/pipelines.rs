@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::push::minimal;
 use crate::registries::Registry;
-use crate::{cache, on_path, repository, said};
+use crate::{cache, on_path, program, repository, said};
 
 /// The lines of the one step that is shell: a block of `run` or `inlineScript`, or the list of `script`.
 fn script(text: &str) -> String {
@@ -29,7 +29,7 @@ fn the_shell_steps_of_the_examples_push_what_they_say() {
     let cwd = minimal("pipelines", &format!("{}/team/score", registry.host));
     let bin = cwd.join("bin");
     fs::create_dir(&bin).unwrap();
-    symlink(env!("CARGO_BIN_EXE_sparkbake"), bin.join("sparkbake")).unwrap();
+    symlink(program(), bin.join("sparkbake")).unwrap();
     // What is installed is the program under test.
     fs::write(bin.join("cargo"), "#!/bin/sh\n[ \"$*\" = 'install --locked sparkbake' ]\n").unwrap();
     fs::set_permissions(bin.join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();

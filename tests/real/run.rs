@@ -181,7 +181,7 @@ fn a_user_without_privileges_runs_or_is_told_why_not() {
     }
     let cwd = fresh("run-rootless");
     cache();
-    let parts = [place("shipped").join("minimal"), PathBuf::from(env!("CARGO_BIN_EXE_sparkbake"))];
+    let parts = [place("shipped").join("minimal"), PathBuf::from(crate::program())];
     tool("cp", &["-r", parts[0].to_str().unwrap(), parts[1].to_str().unwrap(), cwd.to_str().unwrap()]);
     tool("chown", &["-R", "1000:1000", cwd.to_str().unwrap()]);
     let ran = Command::new("setpriv")
