@@ -99,7 +99,7 @@ impl Ready {
             world.ui.note(format_args!("left out of the image: {path}"));
         }
         app(request, &lock, &own, world)?;
-        request.judge(named::problems(request, &lock, &own, &copied.layers, world)?, false, world)?;
+        request.judge(named::look(request, &lock, &own, &copied.layers, world)?.problems, false, world)?;
         Ok(Self { lock, outline, own, copies: copied.layers })
     }
 

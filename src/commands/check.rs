@@ -170,7 +170,7 @@ fn of_lock(
     if plan::names_paths(&profile.spark_conf)
         && let Ok(copied) = project::copies(&request.project, profile, &world.store)
     {
-        found.extend(named::problems(request, lock, own, &copied.layers, world)?);
+        found.extend(named::look(request, lock, own, &copied.layers, world)?.problems);
     }
     Ok((found, image))
 }

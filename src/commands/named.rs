@@ -2,31 +2,30 @@
 
 use crate::artifact::Coordinate;
 use crate::lock::Lock;
-use crate::plan::{self, LayerPlan};
-use crate::problem::Problem;
+use crate::plan::{self, LayerPlan, NamedPaths};
 use crate::project::OwnFiles;
 use crate::{memory, spark};
 
 use super::sizes::settings;
 use super::{Request, Stop, World, gather};
 
-/// What settings name and the image does not have. Nothing is unpacked where no setting names a file, and nothing
+/// What settings name, and whether the image has it. Nothing is unpacked where no setting names a file, and nothing
 /// is fetched.
-pub(super) fn problems(
+pub(super) fn look(
     request: &Request,
     lock: &Lock,
     own: &OwnFiles,
     copies: &[LayerPlan],
     world: &World,
-) -> Result<Vec<Problem>, Stop> {
+) -> Result<NamedPaths, Stop> {
     let profile = &request.profile;
     // What else lies in a base is not kept.
     if lock.base.is_some() || !plan::names_paths(&profile.spark_conf) {
-        return Ok(Vec::new());
+        return Ok(NamedPaths::default());
     }
     if !gather::at_hand(lock, world) {
         world.ui.note("the files that settings name are not looked for: locked files are not in the store");
-        return Ok(Vec::new());
+        return Ok(NamedPaths::default());
     }
     let gathered = request.settle(gather::of_lock(request, lock, own, world), &[], world)?;
     let (mut layers, outline) = plan::locked(&gathered.contents)?;

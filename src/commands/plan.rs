@@ -6,7 +6,7 @@ use crate::artifact::Coordinate;
 use crate::cli;
 use crate::lock::Lock;
 use crate::memory::{self, MemoryPlan};
-use crate::plan::{self, Plan};
+use crate::plan::{self, NamedPath, Plan};
 use crate::project;
 use crate::spark::Settings;
 use crate::tree::{Entry, Kind};
@@ -28,8 +28,8 @@ pub(super) fn plan(command: &cli::Plan, world: &World) -> Result<(), Stop> {
     request.refuse(unfit(Some(&lock.stack)), world)?;
     let copied = request.settle(project::copies(&request.project, profile, &world.store), &[], world)?;
     let coordinates: Vec<Coordinate> = lock.artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
-    let missing = named::problems(&request, &lock, &own, &copied.layers, world)?;
-    request.judge(missing, false, world)?;
+    let named = named::look(&request, &lock, &own, &copied.layers, world)?;
+    request.judge(named.problems, false, world)?;
     for (_, size) in chosen {
         let memory = request.settle(memory::plan(profile, &size, &lock.stack).map_err(Into::into), &[], world)?;
         let settings =
@@ -45,9 +45,11 @@ pub(super) fn plan(command: &cli::Plan, world: &World) -> Result<(), Stop> {
             let whole = Plan { layers, runtime: plan::runtime(&lock, profile, &settings) };
             let mut whole = serde_json::json!(whole);
             whole["memory"] = serde_json::json!(memory);
+            whole["named"] = serde_json::json!(named.found);
             say(&format!("{whole:#}\n"))?;
         } else {
             say(&text(&request, &lock, &memory, &settings, &own_parts))?;
+            say(&files(&named.found))?;
         }
         request.judge(settings.warnings, false, world)?;
     }
@@ -90,6 +92,19 @@ fn text(request: &Request, lock: &Lock, memory: &MemoryPlan, settings: &Settings
     let _ = writeln!(out, "\nEnvironment");
     for (name, value) in &settings.environment {
         let _ = writeln!(out, "  {name}={value}");
+    }
+    out
+}
+
+/// The files that settings name, and the layers that hold them.
+fn files(named: &[NamedPath]) -> String {
+    let mut out = String::new();
+    for (at, one) in named.iter().enumerate() {
+        if at == 0 {
+            let _ = writeln!(out, "\nFiles that settings name");
+        }
+        let layers: Vec<&str> = one.layers.iter().map(String::as_str).collect();
+        let _ = writeln!(out, "  {} {}\n      in {}", one.key, one.path, layers.join(", "));
     }
     out
 }

@@ -17,7 +17,7 @@ mod named;
 mod own;
 
 pub use locked::{Contents, Jar, OUTLINE, jars, locked, read_outline};
-pub use named::{named_paths, names_paths};
+pub use named::{NamedPath, NamedPaths, named_paths, names_paths};
 pub use own::{LOCK_PATH, PROFILE_PATH, certificate_path, own, runtime};
 
 /// One layer to be.

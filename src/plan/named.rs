@@ -2,7 +2,9 @@
 //!
 //! Java passes over a class path entry that is not there without a word, and so the classes are simply missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
 
 use super::LayerPlan;
 use crate::problem::Problem;
@@ -59,19 +61,41 @@ pub fn names_paths(settings: &[(Located<String>, Located<String>)]) -> bool {
     settings.iter().any(|(key, value)| form(&key.value).is_some_and(|form| !paths(form, &value.value).is_empty()))
 }
 
-/// A problem for each path that a setting names and that no layer brings. `home` is what relative paths begin at.
+/// What became of the paths that settings name.
+#[derive(Debug, Default)]
+pub struct NamedPaths {
+    /// Those that a layer brings.
+    pub found: Vec<NamedPath>,
+    /// A problem for each that none brings.
+    pub problems: Vec<Problem>,
+}
+
+/// A path that a setting names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NamedPath {
+    /// The setting.
+    pub key: String,
+    /// The absolute path; its last part may be a pattern.
+    pub path: String,
+    /// Names of the layers that hold it, or what it stands for.
+    pub layers: BTreeSet<String>,
+}
+
+/// Looks for each path that a setting names. `home` is what relative paths begin at.
 #[must_use]
-pub fn named_paths(layers: &[LayerPlan], settings: &[(Located<String>, Located<String>)], home: &str) -> Vec<Problem> {
+pub fn named_paths(layers: &[LayerPlan], settings: &[(Located<String>, Located<String>)], home: &str) -> NamedPaths {
     let tree = Tree::of(layers);
-    let mut problems = Vec::new();
+    let mut named = NamedPaths::default();
     for (key, value) in settings {
         let Some(form) = form(&key.value) else { continue };
         for path in paths(form, &value.value) {
-            problems
-                .extend(tree.problem(&key.value, &path, home).map(|problem| problem.at(&value.at, "not in the image")));
+            match tree.look(&key.value, &path, home) {
+                Ok(found) => named.found.extend(found),
+                Err(problem) => named.problems.push(problem.at(&value.at, "not in the image")),
+            }
         }
     }
-    problems
+    named
 }
 
 fn form(key: &str) -> Option<Form> {
@@ -148,42 +172,50 @@ fn option(option: &str) -> Option<String> {
 
 /// What all layers together look like.
 struct Tree<'a> {
-    /// By path, the layer above wins.
-    entries: BTreeMap<&'a ImagePath, &'a Kind>,
+    /// What lies at a path and the name of its layer; the layer above wins.
+    entries: BTreeMap<&'a ImagePath, (&'a Kind, &'a str)>,
 }
 
 impl<'a> Tree<'a> {
     fn of(layers: &'a [LayerPlan]) -> Self {
-        let all = layers.iter().flat_map(|layer| &layer.entries);
-        Self { entries: all.map(|entry| (&entry.path, &entry.kind)).collect() }
+        let all = layers.iter().flat_map(|layer| layer.entries.iter().map(|entry| (layer.name.as_str(), entry)));
+        Self { entries: all.map(|(layer, entry)| (&entry.path, (&entry.kind, layer))).collect() }
     }
 
-    fn problem(&self, key: &str, path: &Path, home: &str) -> Option<Problem> {
+    /// Where a path is; nothing where that cannot be told.
+    fn look(&self, key: &str, path: &Path, home: &str) -> Result<Option<NamedPath>, Box<Problem>> {
         let absolute = if path.text.starts_with('/') { path.text.clone() } else { format!("{home}/{}", path.text) };
         let (directory, pattern) = match absolute.rsplit_once('/') {
             Some((directory, pattern)) if path.what == What::Pattern => (directory, pattern),
             _ => (absolute.as_str(), ""),
         };
         if directory.contains('*') {
-            return None;
+            return Ok(None);
         }
-        let problem = |message: String| Some(Problem::new(codes::PATH_MISSING, message));
+        let problem = |message: String| Box::new(Problem::new(codes::PATH_MISSING, message));
         let Some(found) = self.resolve(directory) else {
-            let problem = problem(format!("`{key}` names {absolute}, which is not in the image"))?;
-            return Some(self.remedy(problem, &absolute));
+            let problem = problem(format!("`{key}` names {absolute}, which is not in the image"));
+            return Err(Box::new(self.remedy(*problem, &absolute)));
         };
-        let is_directory = found.is_root() || self.entries.get(&found).is_some_and(|kind| **kind == Kind::Directory);
-        match path.what {
+        let entry = self.entries.get(&found);
+        let is_directory = found.is_root() || entry.is_some_and(|(kind, _)| **kind == Kind::Directory);
+        let layers = match path.what {
             What::Directory | What::Jars | What::Pattern if !is_directory => {
-                problem(format!("`{key}` names {absolute}, which is no directory"))
+                return Err(problem(format!("`{key}` names {absolute}, which is no directory")));
             }
-            What::Jars if !self.has(&found, "*.jar") && !self.has(&found, "*.JAR") => {
-                problem(format!("`{key}` names the jars of {absolute}, and none is there"))
+            What::Jars => &self.holders(&found, "*.jar") | &self.holders(&found, "*.JAR"),
+            What::Pattern => self.holders(&found, pattern),
+            What::Anything | What::Directory => entry.map(|(_, layer)| (*layer).to_owned()).into_iter().collect(),
+        };
+        match path.what {
+            What::Jars if layers.is_empty() => {
+                Err(problem(format!("`{key}` names the jars of {absolute}, and none is there")))
             }
-            What::Pattern if !self.has(&found, pattern) => {
-                problem(format!("`{key}` names {absolute}, and nothing there is of that name"))
+            What::Pattern if layers.is_empty() => {
+                Err(problem(format!("`{key}` names {absolute}, and nothing there is of that name")))
             }
-            _ => None,
+            What::Jars => Ok(Some(NamedPath { key: key.to_owned(), path: format!("{absolute}*"), layers })),
+            _ => Ok(Some(NamedPath { key: key.to_owned(), path: absolute, layers })),
         }
     }
 
@@ -213,7 +245,7 @@ impl<'a> Tree<'a> {
                 _ => {}
             }
             let next = at.join(&part).ok()?;
-            match self.entries.get(&next)? {
+            match self.entries.get(&next)?.0 {
                 Kind::Symlink(target) => {
                     links += 1;
                     if links > LINKS {
@@ -230,11 +262,12 @@ impl<'a> Tree<'a> {
         Some(at)
     }
 
-    /// Whether a directory has something whose name is of that pattern.
-    fn has(&self, directory: &ImagePath, pattern: &str) -> bool {
-        let below = self.entries.range::<ImagePath, _>(directory..).map(|(path, _)| *path);
-        let below = below.take_while(|path| path.as_str().starts_with(directory.as_str()));
-        below.filter(|path| path.parent().as_ref() == Some(directory)).any(|path| is_like(pattern, path.name()))
+    /// The layers of what lies in a directory and has a name of that pattern.
+    fn holders(&self, directory: &ImagePath, pattern: &str) -> BTreeSet<String> {
+        let below = self.entries.range::<ImagePath, _>(directory..);
+        let below = below.take_while(|(path, _)| path.as_str().starts_with(directory.as_str()));
+        let within = below.filter(|(path, _)| path.parent().as_ref() == Some(directory));
+        within.filter(|(path, _)| is_like(pattern, path.name())).map(|(_, (_, layer))| (*layer).to_owned()).collect()
     }
 }
 
@@ -274,8 +307,8 @@ mod tests {
 
     fn found(key: &str, value: &str) -> String {
         let located = |text: &str| Located { value: text.to_owned(), at: At::default() };
-        let problems = named_paths(&layers(), &[(located(key), located(value))], "/app");
-        problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ")
+        let named = named_paths(&layers(), &[(located(key), located(value))], "/app");
+        named.problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ")
     }
 
     #[test]
@@ -296,6 +329,26 @@ mod tests {
         ] {
             assert_eq!(found(key, value), "", "{key} {value}");
         }
+    }
+
+    #[test]
+    fn what_is_there_has_a_layer() {
+        let located = |text: &str| Located { value: text.to_owned(), at: At::default() };
+        let settings = [
+            ("spark.driver.extraClassPath", "/opt/spark/jars/*:x.conf:/opt"),
+            ("spark.jars", "local:/opt/spark/jars/a-*.jar,/gone"),
+            ("spark.app.name", "/app"),
+        ];
+        let settings = settings.map(|(key, value)| (located(key), located(value)));
+        let named = named_paths(&layers(), &settings, "/app").found.into_iter();
+        let said: Vec<String> =
+            named.map(|one| format!("{} {} {}", one.key, one.path, Vec::from_iter(one.layers).join(","))).collect();
+        insta::assert_snapshot!(said.join("\n"), @r"
+        spark.driver.extraClassPath /opt/spark/jars/* jars
+        spark.driver.extraClassPath /app/x.conf app
+        spark.driver.extraClassPath /opt base
+        spark.jars /opt/spark/jars/a-*.jar jars
+        ");
     }
 
     #[test]
