@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The longest pause between two looks at whether it has ended.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long what it said may take to arrive once it has ended.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// The most that is heard of one, in bytes.
 const SAYS: u64 = 1 << 20;
 
@@ -24,13 +27,15 @@ pub fn ask(command: &mut Command, input: &[u8]) -> io::Result<(String, bool)> {
         let _ = stdin.write_all(input);
     }
     let stdout = child.stdout.take();
-    let reader = thread::spawn(move || {
+    let (tell, heard) = mpsc::channel();
+    thread::spawn(move || {
         let mut said = Vec::new();
-        let read = stdout.map(|out| out.take(SAYS).read_to_end(&mut said));
-        (said, read)
+        let _ = stdout.map(|out| out.take(SAYS).read_to_end(&mut said));
+        let _ = tell.send(said);
     });
     let success = wait(&mut child)?;
-    let (said, _) = reader.join().unwrap_or_default();
+    // A daemon that it left behind may hold its output open for ever.
+    let said = heard.recv_timeout(LAST_WORDS).unwrap_or_default();
     Ok((String::from_utf8_lossy(&said).into_owned(), success))
 }
 
@@ -49,4 +54,22 @@ fn wait(child: &mut Child) -> io::Result<bool> {
     child.kill()?;
     child.wait()?;
     Err(io::Error::new(io::ErrorKind::TimedOut, "did not answer within a minute"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(script: &str) -> (String, bool) {
+        ask(Command::new("sh").args(["-c", script]), b"asked").unwrap()
+    }
+
+    #[test]
+    fn whatever_a_program_does_it_is_left_behind() {
+        assert_eq!(said("cat"), ("asked".to_owned(), true));
+        assert_eq!(said("echo no; exit 3"), ("no\n".to_owned(), false));
+        assert_eq!(said("head -c 3000000 /dev/zero").0.len(), usize::try_from(SAYS).unwrap());
+        // Its child goes on, with its output open.
+        assert!(said("sleep 7 & echo $!").1);
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::bulk::stock;
 use super::classpath::{JAVA, jdk};
-use super::{cache, fresh, place, project, repository, said, sparkbake_in, tool};
+use super::{cache, fresh, place, project, repository, said, sparkbake, sparkbake_in, tool};
 
 /// Exit status, the first lines of problems, and standard output.
 fn answer(args: &[&str]) -> String {
@@ -225,4 +225,18 @@ fn files_that_settings_name_are_looked_for() {
        = help: copy it there with `[[app.copy]]`; if a volume brings it, allow it in `[lints]`
     error: sparkbake.toml: 2 errors
     "#);
+
+    // What is there has a layer.
+    let mended = conf.replace(":/opt/spark/jars/derby.jar", "").replace(",/data/lookup.csv", "");
+    fs::write(dir.join("sparkbake.toml"), own("profiles/minimal.toml") + &mended).unwrap();
+    let told = sparkbake(&dir, &["plan", "--color", "never"]);
+    let section = told.split_once("Files that settings name\n").unwrap().1;
+    for (setting, layer) in [
+        ("spark.driver.extraLibraryPath /usr/lib/jvm/java-17-openjdk-amd64/lib/server", "java"),
+        ("spark.files /usr/lib/sparkbake/sparkbake.lock", "lock"),
+        ("spark.metrics.conf /etc/spark/log4j2.properties", "settings"),
+    ] {
+        assert!(section.contains(&format!("  {setting}\n      in {layer}\n")), "{setting}: {section}");
+    }
+    assert!(section.contains("/opt/spark/jars/*\n      in spark-jars-1, spark-jars-2"), "{section}");
 }
