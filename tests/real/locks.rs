@@ -18,7 +18,7 @@ fn profile(requirements: &[&str]) -> String {
 fn transcript(directory: &Path, told: &mut String, arguments: &[&str]) {
     let ran = sparkbake_in(cache(), directory, arguments);
     let all = [&ran.stderr, &ran.stdout].map(|part| String::from_utf8_lossy(part).into_owned()).concat();
-    let all: String = all.lines().filter(|line| !line.contains(" Fetching ")).map(|line| format!("{line}\n")).collect();
+    let all: String = all.split_inclusive('\n').filter(|line| !line.contains(" Fetching ")).collect();
     let all = all.replace(&format!("{}/", directory.display()), "");
     let code = ran.status.code().unwrap();
     writeln!(told, "$ sparkbake {}\n{all}[{code}]\n", arguments.join(" ")).unwrap();
