@@ -6,9 +6,16 @@ use std::process::Command;
 
 use serde_json::Value;
 use sparkbake::debian::base::base;
+use sparkbake::debian::keyring::Keyring;
+use sparkbake::debian::{self, Request};
 use sparkbake::endpoints::{self, Endpoints};
 use sparkbake::environment::Environment;
+use sparkbake::net::{Net, Registries};
 use sparkbake::outside::Registry;
+use sparkbake::problem::At;
+use sparkbake::profile::Located;
+use sparkbake::project;
+use sparkbake::store::Store;
 
 use super::resolved;
 
@@ -133,6 +140,72 @@ impl Apt {
     }
 }
 
+fn ours(request: &Request, registries: &Registries<'_>) -> BTreeSet<String> {
+    let resolution = debian::resolve(request, registries).unwrap_or_else(|failure| panic!("{failure:?}"));
+    let artifacts = resolution.artifacts.iter().map(|artifact| &artifact.coordinate);
+    artifacts.map(|coordinate| format!("{} {}", coordinate.name(), coordinate.version())).collect()
+}
+
+fn request(suite: &str, java: &str, security: bool, package: Option<&str>, environment: &Environment) -> Request {
+    let at = At::new("debian.packages", 0..0);
+    Request {
+        suite: suite.to_owned(),
+        arch: "amd64".to_owned(),
+        security,
+        java: Some(java.to_owned()),
+        essential: false,
+        kept: BTreeMap::new(),
+        packages: package.map(|name| Located { value: name.to_owned(), at }).into_iter().collect(),
+        pins: Vec::new(),
+        keyring: Keyring::read(&project::keyrings(|path| environment.system(path)), &[]).unwrap(),
+        now: environment.now,
+    }
+}
+
+/// An index may move between the two reads: who differs is asked once more.
+#[test]
+fn a_closure_is_the_one_that_apt_installs() {
+    if !on_path("apt-get") {
+        return;
+    }
+    let environment = Environment::read().unwrap();
+    let endpoints = endpoints::discover(&environment);
+    let net = Net::new(&environment).unwrap();
+    for (suite, java, security) in SUITES {
+        let roots: Vec<String> =
+            base().unwrap().roots.iter().map(|root| root.package.replace("{java}", java)).collect();
+        let both =
+            |targets: &[Option<&'static str>]| -> Vec<(Option<&'static str>, BTreeSet<String>, BTreeSet<String>)> {
+                let folder = fresh("apt-store");
+                let store = Store::open(&*folder, environment.now).unwrap();
+                let registries = Registries::new(&endpoints, &net, &store, false);
+                let apt = Apt::of(suite, security, &endpoints);
+                let one = |target: Option<&'static str>| {
+                    let asked = target.iter().map(|name| (*name).to_owned()).chain(roots.iter().cloned());
+                    let theirs = apt.closure(&asked.collect::<Vec<_>>()).unwrap_or_else(|said| panic!("{said}"));
+                    let request = request(suite, java, security, target, &environment);
+                    (target, ours(&request, &registries), theirs)
+                };
+                targets.iter().copied().map(one).filter(|(_, ours, theirs)| ours != theirs).collect()
+            };
+        let targets: Vec<Option<&str>> =
+            [None].into_iter().chain(tenth(suite, &TARGETS).into_iter().map(Some)).collect();
+        let again: Vec<Option<&str>> = both(&targets).iter().map(|(target, ..)| *target).collect();
+        if again.is_empty() {
+            continue;
+        }
+        let differ: Vec<String> = both(&again)
+            .iter()
+            .map(|(target, ours, theirs)| {
+                let (more, less): (Vec<_>, Vec<_>) =
+                    (ours.difference(theirs).collect(), theirs.difference(ours).collect());
+                format!("{suite} {target:?}: ours alone {more:?}, apt's alone {less:?}")
+            })
+            .collect();
+        assert!(differ.is_empty(), "{}", differ.join("\n"));
+    }
+}
+
 /// A line of the table as apt takes it: roots and pins.
 fn as_apt_takes_it(line: &str) -> (Vec<String>, Vec<(&str, &str)>) {
     let (mut roots, mut pins) = (Vec::new(), Vec::new());
@@ -147,59 +220,52 @@ fn as_apt_takes_it(line: &str) -> (Vec<String>, Vec<(&str, &str)>) {
     (roots, pins)
 }
 
-/// Lines of the table as they stand, and what people add to the roots of an image. An index may move between the two
-/// reads: who differs is asked once more.
 #[test]
-fn a_closure_is_the_one_that_apt_installs() {
+fn what_apt_refuses_we_refuse_and_the_rest_is_the_same() {
     if !on_path("apt-get") {
         return;
     }
     let environment = Environment::read().unwrap();
     let endpoints = endpoints::discover(&environment);
     let table = include_str!("../../data/resolvers/debian.txt");
-    let table: Vec<&str> = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    for (suite, java, security) in SUITES {
-        let roots: Vec<String> =
-            base().unwrap().roots.iter().map(|root| root.package.replace("{java}", java)).collect();
-        let images = std::iter::once("").chain(tenth(&format!("images of {suite}"), &TARGETS));
-        let images = images.map(|target| format!("{} {target}", roots.join(" ")));
-        let lines: Vec<String> = tenth(suite, &table).iter().map(|line| (*line).to_owned()).chain(images).collect();
-        let again: Vec<String> = differing(&lines, suite, security, &endpoints).into_keys().collect();
-        let differ = if again.is_empty() { BTreeMap::new() } else { differing(&again, suite, security, &endpoints) };
-        assert!(differ.is_empty(), "{suite}: {differ:#?}");
-    }
-}
-
-/// The lines of which apt thinks otherwise, and how.
-fn differing(lines: &[String], suite: &str, security: bool, endpoints: &Endpoints) -> BTreeMap<String, String> {
-    let store = fresh("apt-store");
-    let apt = Apt::of(suite, security, endpoints);
-    let mut differ = BTreeMap::new();
-    for line in lines {
-        let (roots, pins) = as_apt_takes_it(line);
-        apt.prefer(&pins);
-        let theirs = apt.closure(&roots);
-        let mut arguments = vec!["debian", "--suite", suite];
-        arguments.extend(security.then_some("--security"));
-        arguments.extend(line.split_whitespace());
-        let ours = resolved(&[], &store, &arguments).map(|closure| {
-            let text = |one: &Value| one["coordinate"].as_str().unwrap().to_owned();
-            closure.iter().map(|one| in_apts_form(&text(one))).collect::<BTreeSet<String>>()
-        });
-        let how = match (ours, theirs) {
-            (Err(_), Err(_)) => continue,
-            (Ok(ours), Ok(theirs)) if ours == theirs => continue,
-            (Ok(ours), Ok(theirs)) => {
-                let (more, less): (Vec<_>, Vec<_>) =
-                    (ours.difference(&theirs).collect(), theirs.difference(&ours).collect());
-                format!("ours alone {more:?}, apt's alone {less:?}")
+    let lines: Vec<&str> = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    for (suite, _, security) in SUITES {
+        let both = |lines: &[&'static str]| -> Vec<(&'static str, String)> {
+            let store = fresh("apt-plain-store");
+            let apt = Apt::of(suite, security, &endpoints);
+            let mut differ = Vec::new();
+            for line in lines {
+                let (roots, pins) = as_apt_takes_it(line);
+                apt.prefer(&pins);
+                let theirs = apt.closure(&roots);
+                let mut arguments = vec!["debian", "--suite", suite];
+                arguments.extend(security.then_some("--security"));
+                arguments.extend(line.split_whitespace());
+                let ours = resolved(&[], &store, &arguments).map(|closure| {
+                    let text = |one: &Value| one["coordinate"].as_str().unwrap().to_owned();
+                    closure.iter().map(|one| in_apts_form(&text(one))).collect::<BTreeSet<String>>()
+                });
+                match (ours, theirs) {
+                    (Err(_), Err(_)) => {}
+                    (Ok(ours), Ok(theirs)) if ours == theirs => {}
+                    (Ok(ours), Ok(theirs)) => {
+                        let (more, less): (Vec<_>, Vec<_>) =
+                            (ours.difference(&theirs).collect(), theirs.difference(&ours).collect());
+                        differ.push((*line, format!("ours alone {more:?}, apt's alone {less:?}")));
+                    }
+                    (Ok(_), Err(said)) => differ.push((*line, format!("apt refuses: {said}"))),
+                    (Err(said), Ok(_)) => differ.push((*line, format!("we refuse: {said}"))),
+                }
             }
-            (Ok(_), Err(said)) => format!("apt refuses: {said}"),
-            (Err(said), Ok(_)) => format!("we refuse: {said}"),
+            differ
         };
-        differ.insert(line.clone(), how);
+        let again: Vec<&str> = both(&tenth(suite, &lines)).iter().map(|(line, _)| *line).collect();
+        if again.is_empty() {
+            continue;
+        }
+        let differ: Vec<String> = both(&again).iter().map(|(line, how)| format!("{suite} {line}: {how}")).collect();
+        assert!(differ.is_empty(), "{}", differ.join("\n"));
     }
-    differ
 }
 
 /// `deb:name=version:arch` as `name version`.
