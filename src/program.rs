@@ -12,15 +12,17 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long what it said may take to arrive once it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// The most that is heard of one, in bytes.
-const SAYS: u64 = 1 << 20;
+/// The most that one says which knows a secret, in bytes.
+pub const SECRET: u64 = 64 << 10;
+/// The most that one says which tells about itself, in bytes.
+pub const HELP: u64 = 1 << 20;
 
-/// Runs a program: what it printed, and whether it succeeded. What it says on standard error nobody hears, as it may
-/// hold a secret.
+/// Runs a program: what it printed, up to so many bytes, and whether it succeeded. What it says on standard error nobody
+/// hears, as it may hold a secret.
 ///
 /// # Errors
 /// What starting it fails with; [`io::ErrorKind::TimedOut`] where it takes longer than a minute.
-pub fn ask(command: &mut Command, input: &[u8]) -> io::Result<(String, bool)> {
+pub fn ask(command: &mut Command, input: &[u8], most: u64) -> io::Result<(String, bool)> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that does not read its input may still know the answer.
@@ -30,7 +32,7 @@ pub fn ask(command: &mut Command, input: &[u8]) -> io::Result<(String, bool)> {
     let (tell, heard) = mpsc::channel();
     thread::spawn(move || {
         let mut said = Vec::new();
-        let _ = stdout.map(|out| out.take(SAYS).read_to_end(&mut said));
+        let _ = stdout.map(|out| out.take(most).read_to_end(&mut said));
         let _ = tell.send(said);
     });
     let success = wait(&mut child)?;
@@ -61,14 +63,14 @@ mod tests {
     use super::*;
 
     fn said(script: &str) -> (String, bool) {
-        ask(Command::new("sh").args(["-c", script]), b"asked").unwrap()
+        ask(Command::new("sh").args(["-c", script]), b"asked", SECRET).unwrap()
     }
 
     #[test]
     fn whatever_a_program_does_it_is_left_behind() {
         assert_eq!(said("cat"), ("asked".to_owned(), true));
         assert_eq!(said("echo no; exit 3"), ("no\n".to_owned(), false));
-        assert_eq!(said("head -c 3000000 /dev/zero").0.len(), usize::try_from(SAYS).unwrap());
+        assert_eq!(said("head -c 3000000 /dev/zero").0.len(), usize::try_from(SECRET).unwrap());
         // Its child goes on, with its output open.
         assert!(said("sleep 7 & echo $!").1);
     }

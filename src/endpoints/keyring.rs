@@ -37,7 +37,7 @@ fn asked(environment: &Environment, url: &Url, user: &str) -> Option<String> {
     [url.as_str(), host].into_iter().find_map(|service| {
         let mut command = Command::new(&program);
         command.args(["get", service, user]).env_clear().envs(&environment.vars);
-        let (said, success) = program::ask(&mut command, b"").ok()?;
+        let (said, success) = program::ask(&mut command, b"", program::SECRET).ok()?;
         let password = said.trim_end_matches(['\n', '\r']);
         (success && !password.is_empty()).then(|| password.to_owned())
     })

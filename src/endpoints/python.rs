@@ -133,7 +133,7 @@ fn said(environment: &Environment, tool: &Path, arguments: &[&str]) -> Option<St
     let mut command = Command::new(tool);
     command.args(arguments).env_clear().envs(&environment.vars);
     command.env("COLUMNS", "500").env("NO_COLOR", "1").env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
-    let (said, success) = program::ask(&mut command, b"").ok()?;
+    let (said, success) = program::ask(&mut command, b"", program::HELP).ok()?;
     success.then_some(said)
 }
 

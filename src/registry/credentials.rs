@@ -166,8 +166,8 @@ fn ask_helper(name: &str, server: &str, environment: &Environment) -> Result<Opt
         ));
     }
     let path = environment.program(&program).ok_or_else(|| failed("is not on PATH".to_owned()))?;
-    let (said, success) =
-        program::ask(Command::new(path).arg("get"), server.as_bytes()).map_err(|error| failed(error.to_string()))?;
+    let (said, success) = program::ask(Command::new(path).arg("get"), server.as_bytes(), program::SECRET)
+        .map_err(|error| failed(error.to_string()))?;
     if !success {
         if said.contains("credentials not found") {
             return Ok(None);

@@ -153,7 +153,7 @@ impl Host<'_> {
         let az = self.around.environment.program("az")?;
         let mut command = Command::new(az);
         command.args(["account", "get-access-token", "--resource", AUDIENCE, "--output", "json"]);
-        let (said, success) = program::ask(&mut command, b"").ok()?;
+        let (said, success) = program::ask(&mut command, b"", program::SECRET).ok()?;
         given(said.as_bytes()).filter(|_| success).and_then(|given| given.access)
     }
 }

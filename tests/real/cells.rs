@@ -1,6 +1,6 @@
 //! Stacks that are really started, against what the matrix says of them: `tests/data/cells/`.
 //!
-//! Each run takes six cells at random, three that must work and three that must fail; under
+//! Each run takes eight cells at random, four that must work and four that must fail; under
 //! `SPARKBAKE_TEST_ALL` it takes all of them.
 
 mod workshop;
@@ -19,7 +19,7 @@ pub(crate) use workshop::java_of;
 use workshop::{PYTHON, Workshop};
 
 /// The cells of each kind that every run takes.
-const EACH_RUN: usize = 3;
+const EACH_RUN: usize = 4;
 
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -219,7 +219,7 @@ fn link_inputs(new: &Path) {
 
 /// A random tenth of a slow table, at least one row.
 fn tenth<T: Clone>(what: &str, all: &[T]) -> Vec<T> {
-    drawn(what, all, (all.len() / 10).max(1))
+    drawn(what, all, all.len().div_ceil(10))
 }
 
 /// Some rows of a slow table, at random; all of it under `SPARKBAKE_TEST_ALL`. The seed is printed, and

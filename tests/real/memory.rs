@@ -65,7 +65,7 @@ fn what_fits_by_the_plan_fits() {
     let Some(engine) = docker() else { return };
     let mut table = String::new();
     let mut faults = Vec::new();
-    for cell in drawn("memory", &cells(), 3) {
+    for cell in drawn("memory", &cells(), 5) {
         match row(&engine, &cell) {
             Ok(row) => {
                 eprintln!("{row}");
