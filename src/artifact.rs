@@ -186,6 +186,9 @@ pub struct Artifact {
     pub size: u64,
     /// Digest of the file as the registry serves it.
     pub sha256: Digest,
+    /// The Python index of the user's own that has it, by the name that the profile gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
     /// Why it is here: the key of the profile, or the name of the artifact that needs it
     /// (`maven.jars`, `org.apache.hadoop:hadoop-azure`), first the reason that decided.
     pub via: Vec<String>,

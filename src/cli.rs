@@ -477,7 +477,7 @@ pub struct Endpoints {
 pub enum EndpointsAction {
     /// Write a registry into endpoints.toml.
     Set {
-        /// pypi, maven, debian or debian-security.
+        /// pypi, maven, debian, debian-security, or pypi:INDEX for an index that profiles name.
         name: String,
         /// Its root; `file:` URLs too.
         url: String,

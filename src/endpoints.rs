@@ -4,10 +4,13 @@
 //! decides, and if that one is unusable it is an error: falling through would ask a public index
 //! where the user named a private one. The order: environment, `endpoints.toml`, the configuration
 //! of pip, uv, Maven and apt, then what the installed tools say is their default.
-//! Absent on purpose: pip's `extra-index-url` and uv's further indexes (whoever publishes a private
-//! name on a second index would win), and any default of our own.
+//! Absent on purpose: pip's `extra-index-url` and uv's further indexes where no profile says which names are theirs
+//! (whoever publishes a private name on a second index would win; [`Endpoints::of`] has those that a profile names),
+//! and any default of our own.
 #![expect(clippy::disallowed_methods, reason = "configuration is files")]
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,9 +22,10 @@ use url::Url;
 
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::outside::Registry;
+use crate::outside::{Page, Registry};
 
 mod apt;
+mod further;
 mod ivy;
 mod keyring;
 mod maven;
@@ -141,6 +145,8 @@ impl Endpoint {
 pub struct Endpoints {
     environment: Environment,
     found: [OnceLock<Endpoint>; 4],
+    /// Python indexes of the user's own, by name.
+    further: Mutex<BTreeMap<String, Endpoint>>,
     /// Maven's root from Spark's Ivy jar, the last resort.
     ivy: Mutex<Option<String>>,
 }
@@ -148,7 +154,12 @@ pub struct Endpoints {
 /// Gets ready to look for the registries; nothing is read yet.
 #[must_use]
 pub fn discover(environment: &Environment) -> Endpoints {
-    Endpoints { environment: environment.clone(), found: [const { OnceLock::new() }; 4], ivy: Mutex::default() }
+    Endpoints {
+        environment: environment.clone(),
+        found: [const { OnceLock::new() }; 4],
+        further: Mutex::default(),
+        ivy: Mutex::default(),
+    }
 }
 
 impl Endpoints {
@@ -169,6 +180,48 @@ impl Endpoints {
         Ok(slot.get_or_init(|| endpoint))
     }
 
+    /// The endpoint of a page: of its registry, or of the Python index that it is of.
+    ///
+    /// # Errors
+    /// As [`Endpoints::get`].
+    pub fn of(&self, page: &Page) -> Result<Cow<'_, Endpoint>, Error> {
+        match &page.index {
+            None => self.get(page.registry).map(Cow::Borrowed),
+            Some(index) => self.index(index).map(Cow::Owned),
+        }
+    }
+
+    /// A Python index of the user's own: what a variable, `endpoints.toml` or uv calls by that name.
+    ///
+    /// # Errors
+    /// As [`Endpoints::get`].
+    pub fn index(&self, name: &str) -> Result<Endpoint, Error> {
+        let mut known = self.further.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(endpoint) = known.get(name) {
+            return Ok(endpoint.clone());
+        }
+        let mut endpoint = further::find(&self.environment, name)?;
+        keyring::complete(&mut endpoint, &self.environment)?;
+        known.insert(name.to_owned(), endpoint.clone());
+        Ok(endpoint)
+    }
+
+    /// Names of the Python indexes of the user's own, sorted.
+    ///
+    /// # Errors
+    /// Where a file that could name one cannot be read.
+    pub fn indexes(&self) -> Result<Vec<String>, Error> {
+        further::names(&self.environment)
+    }
+
+    /// Where pip or uv name indexes to be asked beside the first, which sparkbake does not.
+    ///
+    /// # Errors
+    /// Where a file that could name one cannot be read.
+    pub fn beside(&self) -> Result<Option<String>, Error> {
+        python::beside(&self.environment)
+    }
+
     /// Tells the root that Spark's own Ivy would use (see [`maven_from_ivy`]), for where nothing
     /// else names a Maven repository.
     pub fn suggest_maven(&self, root: String) {
@@ -179,7 +232,7 @@ impl Endpoints {
         let environment = &self.environment;
         let named = match from_variable(environment, registry)? {
             Some(endpoint) => Some(endpoint),
-            None => from_file(environment, registry)?,
+            None => from_file(environment, registry, None)?,
         };
         if let Some(endpoint) = named {
             return Ok(endpoint);
@@ -230,6 +283,9 @@ struct Written {
     debian: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     debian_security: Vec<String>,
+    /// Python indexes of the user's own, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    indexes: BTreeMap<String, Vec<String>>,
 }
 
 impl Written {
@@ -240,22 +296,29 @@ impl Written {
         toml::from_str(&text).map(Some).map_err(wrong)
     }
 
-    fn of(&mut self, registry: Registry) -> &mut Vec<String> {
-        match registry {
-            Registry::Pypi => &mut self.pypi,
-            Registry::Maven => &mut self.maven,
-            Registry::Debian => &mut self.debian,
-            Registry::DebianSecurity => &mut self.debian_security,
+    /// The mirrors of a registry, or of a Python index by its name.
+    fn of(&mut self, registry: Registry, index: Option<&str>) -> &mut Vec<String> {
+        match (registry, index) {
+            (Registry::Pypi, Some(index)) => self.indexes.entry(index.to_owned()).or_default(),
+            (Registry::Pypi, None) => &mut self.pypi,
+            (Registry::Maven, _) => &mut self.maven,
+            (Registry::Debian, _) => &mut self.debian,
+            (Registry::DebianSecurity, _) => &mut self.debian_security,
         }
     }
 }
 
-fn from_file(environment: &Environment, registry: Registry) -> Result<Option<Endpoint>, Error> {
+/// The files that `endpoints.toml` may be: the user's, then the one beside the program.
+fn written(environment: &Environment) -> impl Iterator<Item = Result<(PathBuf, Written), Error>> {
     let beside = environment.exe.as_ref().and_then(|exe| exe.parent()).map(Path::to_owned);
-    for dir in [environment.config_dir(), beside].into_iter().flatten() {
-        let path = dir.join("endpoints.toml");
-        let Some(mut written) = Written::read(&path)? else { continue };
-        let urls = std::mem::take(written.of(registry));
+    let paths = [environment.config_dir(), beside].into_iter().flatten().map(|dir| dir.join("endpoints.toml"));
+    paths.filter_map(|path| Written::read(&path).map(|written| Some((path, written?))).transpose())
+}
+
+fn from_file(environment: &Environment, registry: Registry, index: Option<&str>) -> Result<Option<Endpoint>, Error> {
+    for file in written(environment) {
+        let (path, mut written) = file?;
+        let urls = std::mem::take(written.of(registry, index));
         if !urls.is_empty() {
             let origin = format!("endpoints.toml: {}", path.display());
             return Endpoint::parse(registry, urls.iter().map(String::as_str), origin).map(Some);
@@ -264,12 +327,12 @@ fn from_file(environment: &Environment, registry: Registry) -> Result<Option<End
     Ok(None)
 }
 
-/// Writes the mirrors of a registry (separated by commas or spaces) to the user's `endpoints.toml`,
-/// for the user's eyes alone, and says where that is.
+/// Writes the mirrors of a registry, or of a Python index of the user's own (separated by commas or spaces), to the
+/// user's `endpoints.toml`, for the user's eyes alone, and says where that is.
 ///
 /// # Errors
 /// [`Error::Registry`] where a URL is none, [`Error::Write`] where the file cannot be written.
-pub fn set(environment: &Environment, registry: Registry, urls: &str) -> Result<PathBuf, Error> {
+pub fn set(environment: &Environment, registry: Registry, index: Option<&str>, urls: &str) -> Result<PathBuf, Error> {
     let urls: Vec<String> = urls.split([',', ' ']).filter(|url| !url.is_empty()).map(str::to_owned).collect();
     Endpoint::parse(registry, urls.iter().map(String::as_str), format!("`endpoints set {registry}`"))?;
     let dir = environment.config_dir().ok_or_else(|| Error::Program {
@@ -278,7 +341,7 @@ pub fn set(environment: &Environment, registry: Registry, urls: &str) -> Result<
     })?;
     let path = dir.join("endpoints.toml");
     let mut written = Written::read(&path)?.unwrap_or_default();
-    *written.of(registry) = urls;
+    *written.of(registry, index) = urls;
     let text = toml::to_string(&written).map_err(|e| Error::registry(path.display().to_string(), e))?;
     fs::create_dir_all(&dir).map_err(Error::write(&dir))?;
     let mut file = tempfile::NamedTempFile::new_in(&dir).map_err(Error::write(&dir))?;
@@ -315,7 +378,7 @@ fn nothing_names(registry: Registry) -> Error {
              In a Debian container the file /etc/apt/sources.list.d/debian.sources names it in the second line `URIs:`",
         ),
     };
-    Error::NoEndpoint { registry: registry.name(), reason: reason.into(), help: help.into() }
+    Error::NoEndpoint { registry: registry.to_string(), reason: reason.into(), help: help.into() }
 }
 
 /// A small file, or `None` where there is none.

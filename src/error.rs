@@ -37,7 +37,7 @@ pub enum Error {
     Offline { what: String },
     /// No registry is configured; `help` is the line to paste.
     #[error("no {registry} registry is configured: {reason}")]
-    NoEndpoint { registry: &'static str, reason: String, help: String },
+    NoEndpoint { registry: String, reason: String, help: String },
     /// A program that was asked for help failed.
     #[error("{program}: {reason}")]
     Program { program: String, reason: String },

@@ -148,7 +148,8 @@ impl<S: Sink> Sink for Watched<'_, S> {
 
 /// Where a file lies by its coordinate alone; `None` for Python, whose index must be asked.
 fn places(artifact: &Artifact) -> Option<Vec<Page>> {
-    let page = |registry, path| Page { registry, path, expect: Some((artifact.size, artifact.sha256)) };
+    let page =
+        |registry, path: String| Page { expect: Some((artifact.size, artifact.sha256)), ..Page::new(registry, path) };
     match &artifact.coordinate {
         Coordinate::Maven { .. } => Some(vec![page(Registry::Maven, maven_path(&artifact.coordinate)?)]),
         Coordinate::Debian { .. } => Some(vec![

@@ -52,6 +52,8 @@ pub struct Page {
     /// A reference relative to the registry's root, or an absolute URL that a page of the same
     /// registry named.
     pub path: String,
+    /// The Python index of the user's own that has it, by name; `None` where it is the registry's.
+    pub index: Option<String>,
     /// Size and digest where another page has promised them; other bytes are an error.
     pub expect: Option<(u64, Digest)>,
 }
@@ -60,7 +62,13 @@ impl Page {
     /// A page about which nothing is known yet.
     #[must_use]
     pub fn new(registry: Registry, path: impl Into<String>) -> Self {
-        Self { registry, path: path.into(), expect: None }
+        Self { registry, path: path.into(), index: None, expect: None }
+    }
+
+    /// The same of a Python index of the user's own.
+    #[must_use]
+    pub fn of(self, index: Option<&str>) -> Self {
+        Self { index: index.map(str::to_owned), ..self }
     }
 
     /// The last part of its path.

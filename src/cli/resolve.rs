@@ -71,6 +71,9 @@ pub struct ResolvePython {
     /// Project that counts as there at this version, without what it requires; repeatable.
     #[arg(long, value_name = "NAME==VERSION", env = "SPARKBAKE_NO_DEPS_OF")]
     pub no_deps_of: Vec<String>,
+    /// Project, or the beginning of names and `*`, that comes from the index of that name alone; repeatable.
+    #[arg(long, value_name = "INDEX=PROJECT", env = "SPARKBAKE_INDEX")]
+    pub index: Vec<String>,
     /// Print it as JSON.
     #[arg(long, env = "SPARKBAKE_JSON")]
     pub json: bool,

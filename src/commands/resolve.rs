@@ -134,9 +134,10 @@ pub(super) fn fetch(artifacts: &[Artifact], registries: &Registries<'_>, world: 
     }
     let locate = |artifact: &Artifact| -> Result<Vec<Page>, Error> {
         let Coordinate::Pypi { name, .. } = &artifact.coordinate else { return Ok(Vec::new()) };
-        let Some(served) = registries.get(&pypi::index::page(name))? else { return Ok(Vec::new()) };
+        let index = artifact.index.as_deref();
+        let Some(served) = registries.get(&pypi::index::page(name).of(index))? else { return Ok(Vec::new()) };
         let url = pypi::index::find(&served, &artifact.file, &artifact.sha256)?;
-        Ok(url.into_iter().map(|url| Page::new(Registry::Pypi, url)).collect())
+        Ok(url.into_iter().map(|url| Page::new(Registry::Pypi, url).of(index)).collect())
     };
     fetch::fetch(artifacts, registries, &locate, &world.ui)
 }
@@ -240,7 +241,7 @@ fn jars(
     let pinned = fetch::pin(&pages, registries, &world.ui)?;
     let artifacts = wanted.into_iter().zip(pinned).map(|((coordinate, via), (sha256, size))| {
         let file = place::file_name(&coordinate).unwrap_or_default();
-        Artifact { coordinate, file, size, sha256, via }
+        Artifact { coordinate, file, size, sha256, index: None, via }
     });
     Ok((artifacts.collect(), problems))
 }

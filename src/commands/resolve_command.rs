@@ -14,8 +14,9 @@ use crate::error::{Error, Failure};
 use crate::maven::{self, Chosen, Exclusion, Platform, Requested};
 use crate::problem::codes::maven as codes;
 use crate::problem::{At, Level, Problem, SourceFile};
-use crate::profile::Located;
+use crate::profile::{self, Located};
 use crate::project;
+use crate::pypi::index::Indexes;
 use crate::pypi::resolve::{self as python, Choice, Given};
 
 use super::{Stop, TYPED, World, say, show, tree};
@@ -148,6 +149,10 @@ fn of_python(of: &ResolvePython, typed: &Typed, world: &World) -> Result<python:
         }),
         None => Err(Stop::Usage(format!("--no-deps-of {text}: name==version is meant"))),
     });
+    let indexes = of.index.iter().map(|text| match text.split_once('=') {
+        Some((index, project)) if profile::is_index(index) => Ok((project.to_owned(), index.to_owned())),
+        _ => Err(Stop::Usage(format!("--index {text}: index=project is meant, such as corp=our-*"))),
+    });
     let lock = match &of.lock {
         None => None,
         Some(path) => {
@@ -165,6 +170,7 @@ fn of_python(of: &ResolvePython, typed: &Typed, world: &World) -> Result<python:
         files: Vec::new(),
         kept: BTreeMap::new(),
         limits: Vec::new(),
+        indexes: Indexes::new(indexes.collect::<Result<_, _>>()?),
         lock,
     })
 }
@@ -231,7 +237,7 @@ impl Row {
     }
 
     fn of_package(artifact: Artifact) -> Self {
-        let Artifact { coordinate, file, size, sha256, via } = artifact;
+        let Artifact { coordinate, file, size, sha256, via, .. } = artifact;
         Self { coordinate, via: said(via), wanted: Vec::new(), file: Some((file, Some(size), Some(sha256))) }
     }
 }

@@ -9,8 +9,11 @@ use crate::error::{Error, Failure};
 use crate::matrix::{Stack, WayOut};
 use crate::net::Registries;
 use crate::outside::Blobs;
-use crate::problem::SourceFile;
+use crate::problem::codes::python::UNKNOWN_PROJECT;
+use crate::problem::{Problem, SourceFile};
+use crate::profile::{Located, PythonRequest};
 use crate::pypi::candidates::Limit;
+use crate::pypi::index::Indexes;
 use crate::pypi::resolve::{self, Given, OwnWheel, Request, STACK};
 use crate::pypi::{tags, wheel};
 
@@ -31,7 +34,7 @@ pub(super) fn resolve(
     registries: &Registries<'_>,
     world: &World,
 ) -> Result<Vec<Artifact>, Failure> {
-    let wheels = resolve::resolve(request, registries)?;
+    let wheels = resolve::resolve(request, registries).map_err(|failure| hinted(failure, world))?;
     let mut best = Kept { ways: Vec::new(), found: judge(&wheels), wheels };
     let attempt = |ways: &[WayOut]| {
         let request = Request { limits: ways.iter().map(limit).collect(), ..request.clone() };
@@ -111,6 +114,16 @@ fn versions(way: &WayOut) -> String {
     format!("{name} {side} {}", versions.join(" or "))
 }
 
+/// Where pip or uv would have asked further indexes for a project that ours does not have, it is said.
+fn hinted(failure: Failure, world: &World) -> Failure {
+    let (Failure::Problems(problems), Ok(Some(origin))) = (&failure, world.endpoints.beside()) else { return failure };
+    let note = format!(
+        "{origin} names further indexes, which are not asked beside the first: whoever publishes a private name there would win"
+    );
+    let hinted = |problem: Problem| if problem.code == UNKNOWN_PROJECT { problem.note(&note) } else { problem };
+    Failure::Problems(problems.iter().cloned().map(hinted).collect())
+}
+
 /// What is asked of the package index for a profile.
 pub(super) fn request(
     asked: &Asked<'_>,
@@ -156,6 +169,15 @@ pub(super) fn request(
         files,
         kept: asked.kept.python.clone(),
         limits: Vec::new(),
+        indexes: indexes(&profile.python),
         lock,
     })
+}
+
+/// Which projects come from which index of the user's own.
+fn indexes(python: &PythonRequest) -> Indexes {
+    let of = |(index, projects): &(Located<String>, Vec<Located<String>>)| {
+        projects.iter().map(|project| (project.value.clone(), index.value.clone())).collect::<Vec<_>>()
+    };
+    Indexes::new(python.indexes.iter().flat_map(of).collect())
 }

@@ -74,6 +74,7 @@ impl<'a> Package<'a> {
             },
             file: self.filename.to_owned(),
             size: self.size.parse().map_err(|_| broken("no Size"))?,
+            index: None,
             sha256: Digest::from_hex(self.sha256).map_err(|_| broken("no SHA256"))?,
             via: Vec::new(),
         })

@@ -28,6 +28,11 @@ fn pip(environment: &Environment) -> Result<Named, Error> {
     if let Some(url) = environment.var("PIP_INDEX_URL") {
         return Ok(Some((url.to_owned(), "environment: PIP_INDEX_URL".into())));
     }
+    in_pip_conf(environment, "index-url")
+}
+
+/// The option in the first of pip's files that has it.
+fn in_pip_conf(environment: &Environment, option: &str) -> Result<Named, Error> {
     let home = |below: &str| environment.home.as_ref().map(|home| home.join(below));
     let mut files: Vec<Option<PathBuf>> = vec![
         environment.var("PIP_CONFIG_FILE").map(|path| environment.cwd.join(path)),
@@ -40,21 +45,21 @@ fn pip(environment: &Environment) -> Result<Named, Error> {
     files.extend(shared.split(':').map(|dir| Some(environment.system(&format!("{dir}/pip/pip.conf")))));
     files.push(Some(environment.system("/etc/pip.conf")));
     for file in files.into_iter().flatten() {
-        if let Some(url) = text_of(&file)?.and_then(|text| index_url(&text)) {
+        if let Some(url) = text_of(&file)?.and_then(|text| option_of(&text, option)) {
             return Ok(Some((url, format!("pip.conf: {}", file.display()))));
         }
     }
     Ok(None)
 }
 
-/// `index-url` of `[install]`, else of `[global]`.
-fn index_url(text: &str) -> Option<String> {
+/// An option of `[install]`, else of `[global]`.
+fn option_of(text: &str, option: &str) -> Option<String> {
     let (mut global, mut install, mut section) = (None, None, "");
     for line in text.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name.trim();
         } else if let Some((key, value)) = line.split_once(['=', ':'])
-            && matches!(key.trim(), "index-url" | "index_url")
+            && key.trim().replace('_', "-") == option
         {
             let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
             match section {
@@ -74,11 +79,14 @@ struct UvToml {
     #[serde(default)]
     index: Vec<UvIndex>,
     index_url: Option<String>,
+    #[serde(default)]
+    extra_index_url: Vec<String>,
     pip: Option<UvPip>,
 }
 
 #[derive(Deserialize)]
 struct UvIndex {
+    name: Option<String>,
     url: String,
     #[serde(default)]
     default: bool,
@@ -98,17 +106,57 @@ fn uv(environment: &Environment) -> Result<Named, Error> {
             return Ok(Some((url.to_owned(), format!("environment: {name}"))));
         }
     }
+    for file in uv_files(environment) {
+        let (origin, uv) = file?;
+        let default = uv.index.into_iter().find(|index| index.default).map(|index| index.url);
+        if let Some(url) = default.or(uv.index_url).or(uv.pip.and_then(|pip| pip.index_url)) {
+            return Ok(Some((url, origin)));
+        }
+    }
+    Ok(None)
+}
+
+/// uv's files that are there, the user's first, each after what it is called in messages.
+fn uv_files(environment: &Environment) -> impl Iterator<Item = Result<(String, UvToml), Error>> {
     let files = [
         environment.var("UV_CONFIG_FILE").map(|path| environment.cwd.join(path)),
         environment.xdg("XDG_CONFIG_HOME", ".config").map(|dir| dir.join("uv/uv.toml")),
         Some(environment.system("/etc/uv/uv.toml")),
     ];
-    for file in files.into_iter().flatten() {
-        let Some(text) = text_of(&file)? else { continue };
-        let uv: UvToml = toml::from_str(&text).map_err(|e| Error::registry(file.display().to_string(), e.message()))?;
-        let default = uv.index.into_iter().find(|index| index.default).map(|index| index.url);
-        if let Some(url) = default.or(uv.index_url).or(uv.pip.and_then(|pip| pip.index_url)) {
-            return Ok(Some((url, format!("uv.toml: {}", file.display()))));
+    let read = |file: PathBuf| -> Result<Option<(String, UvToml)>, Error> {
+        let Some(text) = text_of(&file)? else { return Ok(None) };
+        let uv = toml::from_str(&text).map_err(|e| Error::registry(file.display().to_string(), e.message()))?;
+        Ok(Some((format!("uv.toml: {}", file.display()), uv)))
+    };
+    files.into_iter().flatten().filter_map(move |file| read(file).transpose())
+}
+
+/// Name, URL and origin of each index to which uv gives a name, the first of a name being uv's (uv, "Package indexes").
+pub(super) fn uv_named(environment: &Environment) -> Result<Vec<(String, String, String)>, Error> {
+    let words = environment.var("UV_INDEX").unwrap_or_default().split_whitespace();
+    let named = words.filter_map(|word| word.split_once('=')).filter(|(name, _)| !name.contains(':'));
+    let mut all: Vec<_> =
+        named.map(|(name, url)| (name.to_owned(), url.to_owned(), "environment: UV_INDEX".to_owned())).collect();
+    for file in uv_files(environment) {
+        let (origin, uv) = file?;
+        all.extend(uv.index.into_iter().filter_map(|index| Some((index.name?, index.url, origin.clone()))));
+    }
+    Ok(all)
+}
+
+/// Where indexes are named that pip or uv would ask beside the first.
+pub(super) fn beside(environment: &Environment) -> Result<Option<String>, Error> {
+    let variables = ["PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"];
+    if let Some(name) = variables.into_iter().find(|name| environment.var(name).is_some()) {
+        return Ok(Some(format!("environment: {name}")));
+    }
+    if let Some((_, origin)) = in_pip_conf(environment, "extra-index-url")? {
+        return Ok(Some(origin));
+    }
+    for file in uv_files(environment) {
+        let (origin, uv) = file?;
+        if !uv.extra_index_url.is_empty() || uv.index.iter().any(|index| !index.default) {
+            return Ok(Some(origin));
         }
     }
     Ok(None)
@@ -164,7 +212,7 @@ mod tests {
     #[test]
     fn install_goes_before_global() {
         let text = "[global]\nindex-url = https://a.example/simple\n[install]\nindex_url: https://b.example/simple\n";
-        assert_eq!(index_url(text).as_deref(), Some("https://b.example/simple"));
-        assert_eq!(index_url("[global]\ntimeout = 3\nextra-index-url = https://c.example"), None);
+        assert_eq!(option_of(text, "index-url").as_deref(), Some("https://b.example/simple"));
+        assert_eq!(option_of("[global]\ntimeout = 3\nextra-index-url = https://c.example", "index-url"), None);
     }
 }

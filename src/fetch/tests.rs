@@ -22,6 +22,7 @@ fn artifact(bytes: &str) -> Artifact {
         file: "a-1.jar".into(),
         size: bytes.len() as u64,
         sha256: Digest::of(bytes.as_bytes()),
+        index: None,
         via: Vec::new(),
     }
 }

@@ -57,6 +57,9 @@ pub fn inputs(profile: &Profile, own: &BTreeMap<String, Digest>) -> BTreeMap<Str
             all.insert(format!("{table}.{}", name.value), value.value.clone());
         }
     }
+    for (index, projects) in &python.indexes {
+        all.insert(format!("python.indexes.{}", index.value), list(projects));
+    }
     let files = [
         ("maven.files", &maven.files),
         ("python.files", &python.files),

@@ -87,6 +87,7 @@ mod tests {
             file: "f".to_owned(),
             size: 1,
             sha256: Digest::of(b"f"),
+            index: None,
             via: Vec::new(),
         };
         Lock {

@@ -156,6 +156,7 @@ mod tests {
             file: file.to_owned(),
             size: 5,
             sha256: Digest::of(file.as_bytes()),
+            index: None,
             via: via.iter().map(|&v| v.to_owned()).collect(),
         };
         Lock {

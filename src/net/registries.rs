@@ -42,7 +42,8 @@ pub struct Registries<'a> {
     pub offline: bool,
     /// Number of requests that may run at once.
     pub width: usize,
-    pages: Mutex<BTreeMap<(Registry, String), Slot>>,
+    /// By the page without what is expected of it.
+    pages: Mutex<BTreeMap<Page, Slot>>,
 }
 
 impl<'a> Registries<'a> {
@@ -80,8 +81,8 @@ impl<'a> Registries<'a> {
         check: &dyn Fn(&Partial) -> Result<(), Error>,
     ) -> Result<Option<(Digest, u64)>, Error> {
         let store = self.store;
-        let roots = &self.endpoints.get(page.registry)?.mirrors;
-        let root = roots.first().map_or("", |root| root.url.as_str());
+        let endpoint = self.endpoints.of(page)?;
+        let root = endpoint.mirrors.first().map_or("", |root| root.url.as_str());
         let key = Digest::of(format!("{root} {}", page.path).as_bytes());
         let known = if promised.is_some() { promised.copied() } else { store.record("pin", &key)? };
         if let Some(sha256) = known
@@ -113,7 +114,7 @@ impl<'a> Registries<'a> {
         page: &Page,
         mut ask: impl FnMut(&Root, Url) -> Result<Option<T>, Error>,
     ) -> Result<Option<T>, Error> {
-        let endpoint = self.endpoints.get(page.registry)?;
+        let endpoint = self.endpoints.of(page)?;
         let mut down = None;
         for root in &endpoint.mirrors {
             let url = locate(root, page)?;
@@ -196,14 +197,14 @@ impl<'a> Registries<'a> {
         if Url::parse(&page.path).is_ok() {
             return Ok(page.path.clone());
         }
-        let endpoint = self.endpoints.get(page.registry)?;
+        let endpoint = self.endpoints.of(page)?;
         endpoint.mirrors.first().map_or_else(|| Ok(page.path.clone()), |root| Ok(shown(&locate(root, page)?)))
     }
 }
 
 impl Index for Registries<'_> {
     fn get(&self, page: &Page) -> Result<Option<Served>, Error> {
-        let key = (page.registry, page.path.clone());
+        let key = Page { expect: None, ..page.clone() };
         let slot = {
             let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(pages.entry(key).or_default())

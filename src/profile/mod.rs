@@ -156,6 +156,17 @@ pub struct PythonRequest {
     pub lock: Option<Located<String>>,
     /// Paths of own wheels, relative to the profile.
     pub files: Vec<Located<String>>,
+    /// An index of the user's own by name, and the projects that are asked for there alone: names, or the beginning of
+    /// names and `*`.
+    pub indexes: Vec<(Located<String>, Vec<Located<String>>)>,
+}
+
+/// Whether a text can be the name of a Python index of the user's own, which becomes part of a variable's.
+#[must_use]
+pub fn is_index(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// Whose lock a file is, by its name.

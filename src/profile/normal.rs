@@ -51,6 +51,7 @@ pub fn normal(profile: &Profile) -> Result<String, toml::ser::Error> {
             ("requirements", list(&python.requirements)),
             ("lock", text(python.lock.as_ref())),
             ("files", list(&python.files)),
+            ("indexes", lists(&python.indexes)),
         ],
     );
     table(
@@ -112,6 +113,11 @@ fn list(values: &[Located<String>]) -> Option<Value> {
 
 fn pairs(values: &[(Located<String>, Located<String>)]) -> Option<Value> {
     let all: Table = values.iter().map(|(key, value)| (key.value.clone(), value.value.as_str().into())).collect();
+    if all.is_empty() { None } else { Some(Value::Table(all)) }
+}
+
+fn lists(values: &[(Located<String>, Vec<Located<String>>)]) -> Option<Value> {
+    let all: Table = values.iter().map(|(key, values)| (key.value.clone(), strings(values))).collect();
     if all.is_empty() { None } else { Some(Value::Table(all)) }
 }
 
@@ -193,6 +199,9 @@ mod tests {
         [python]
         files = ["dist/ours-1.0-py3-none-any.whl"]
         requirements = ["pandas==2.2.*", "pyarrow", "scikit-learn[extra]>=1; python_version < '3.12'"]
+
+        [python.indexes]
+        corp = ["our-features", "our-*"]
 
         [spark.conf]
         "spark.hadoop.fs.azure.always.use.https" = "true"

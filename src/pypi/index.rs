@@ -37,6 +37,30 @@ pub struct File {
     pub metadata: Option<Option<Digest>>,
 }
 
+/// Which projects an index of the user's own has. No other index is asked for them, so that nobody who publishes a
+/// private name elsewhere is heard.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Indexes(Vec<(String, String)>);
+
+impl Indexes {
+    /// Of patterns, each a normalised name or the beginning of names and `*`, with the name of an index.
+    #[must_use]
+    pub fn new(patterns: Vec<(String, String)>) -> Self {
+        Self(patterns)
+    }
+
+    /// The index of a project by its normalised name, `None` where it is the registry. The longest pattern decides.
+    #[must_use]
+    pub fn of(&self, project: &str) -> Option<&str> {
+        let fits = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(beginning) => project.starts_with(beginning),
+            None => project == pattern,
+        };
+        let fitting = self.0.iter().filter(|(pattern, _)| fits(pattern));
+        fitting.max_by_key(|(pattern, _)| (!pattern.ends_with('*'), pattern.len())).map(|(_, index)| index.as_str())
+    }
+}
+
 /// The page of a project: `{normalised name}/` below the simple API's root.
 #[must_use]
 pub fn page(project: &str) -> Page {
@@ -311,6 +335,23 @@ mod tests {
             bytes: body.as_bytes().to_vec(),
             media_type: Some(media_type.to_owned()),
             url: "https://index.example/simple/foo/".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_longest_pattern_decides_whose_a_project_is() {
+        let of = |pattern: &str, index: &str| (pattern.to_owned(), index.to_owned());
+        let indexes =
+            Indexes::new(vec![of("our-*", "corp"), of("our-ml-*", "ml"), of("our-ml-base", "corp"), of("x", "x")]);
+        for (project, index) in [
+            ("our-core", Some("corp")),
+            ("our-ml-core", Some("ml")),
+            ("our-ml-base", Some("corp")),
+            ("our", None),
+            ("x", Some("x")),
+            ("xx", None),
+        ] {
+            assert_eq!(indexes.of(project), index, "{project}");
         }
     }
 

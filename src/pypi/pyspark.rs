@@ -64,7 +64,7 @@ pub fn artifact(version: &str, index: &dyn Index) -> Result<Artifact, Failure> {
         }
     };
     let coordinate = Coordinate::Pypi { name: "pyspark".to_owned(), version: version.to_owned() };
-    Ok(Artifact { coordinate, file: name, size, sha256, via: vec!["stack.spark".to_owned()] })
+    Ok(Artifact { coordinate, file: name, size, sha256, index: None, via: vec!["stack.spark".to_owned()] })
 }
 
 /// Lays PySpark out; `archive` is the sdist's digest and `spool` what [`super::sdist::unpack`] wrote.

@@ -55,8 +55,17 @@ pub(super) fn hopeless(search: &Search<'_>, asked: &Asked) -> Result<Option<Prob
         None => problem,
     };
     let Some(candidates) = found else {
-        let problem = Problem::new(codes::UNKNOWN_PROJECT, format!("the package index has no project `{name}`"));
-        return Ok(Some(point(problem, "no such project").help("check the spelling")));
+        let (whose, help) = match search.request.indexes.of(&name) {
+            Some(index) => {
+                (format!("the index `{index}`"), "check the spelling, or say in python.indexes that another has it")
+            }
+            None => (
+                "the package index".to_owned(),
+                "check the spelling; an index of your own is asked for what python.indexes says it has",
+            ),
+        };
+        let problem = Problem::new(codes::UNKNOWN_PROJECT, format!("{whose} has no project `{name}`"));
+        return Ok(Some(point(problem, "no such project").help(help)));
     };
     if let Some(given) = given(search, &name) {
         let problem = Problem::new(codes::REQUIREMENT, format!("`{text}` does not admit {}", whose(given)));

@@ -22,12 +22,12 @@ use pubgrub::{
 use crate::artifact::{Artifact, Coordinate};
 use crate::digest::Digest;
 use crate::error::{Error, Failure};
-use crate::outside::Index;
+use crate::outside::{Index, Page};
 use crate::problem::{At, SourceFile};
 use crate::profile::{Located, requirement};
 
 use super::candidates::{Candidate, Limit, admits, candidates};
-use super::index::{self, File};
+use super::index::{self, File, Indexes};
 use super::metadata::{self, Metadata};
 use super::pins::{self, Pin};
 use super::tags::Tags;
@@ -52,6 +52,8 @@ pub struct Request {
     pub kept: BTreeMap<String, String>,
     /// What others keep projects to.
     pub limits: Vec<Limit>,
+    /// Which projects an index of the user's own has.
+    pub indexes: Indexes,
     /// Another tool's lock: every package is one that it pins, at its version and with its digests.
     pub lock: Option<Arc<SourceFile>>,
 }
@@ -97,8 +99,10 @@ pub struct OwnWheel {
 pub fn resolve(request: &Request, index: &dyn Index) -> Result<Vec<Artifact>, Failure> {
     let search = Search::new(request, index)?;
     let pin = |Choice { coordinate, file, via }: Choice| {
-        let (size, sha256) = search.measured(&file)?;
-        Ok(Artifact { coordinate, file: file.name, size, sha256, via })
+        let name = coordinate.name();
+        let (size, sha256) = search.measured(&name, &file)?;
+        let index = request.indexes.of(&name).filter(|_| !file.url.is_empty()).map(str::to_owned);
+        Ok(Artifact { coordinate, file: file.name, size, sha256, index, via })
     };
     Ok(search.run()?.into_iter().map(pin).collect::<Result<_, Error>>()?)
 }
@@ -297,7 +301,7 @@ impl<'a> Search<'a> {
         if let Some(known) = self.projects.borrow().get(name) {
             return Ok(known.clone());
         }
-        let found = match self.index.get(&index::page(name))? {
+        let found = match self.index.get(&self.page_of(name))? {
             None => None,
             Some(served) => {
                 let mut files = index::files(&served)?;
@@ -312,12 +316,16 @@ impl<'a> Search<'a> {
         Ok(found)
     }
 
+    fn page_of(&self, name: &str) -> Page {
+        index::page(name).of(self.request.indexes.of(name))
+    }
+
     /// Tells the index which projects will be looked at.
     fn prefetch(&self, names: impl Iterator<Item = String>) {
         let known = self.projects.borrow();
         let new: BTreeSet<String> = names.filter(|name| !known.contains_key(name)).collect();
         if !new.is_empty() {
-            self.index.prefetch(&new.iter().map(|name| index::page(name)).collect::<Vec<_>>());
+            self.index.prefetch(&new.iter().map(|name| self.page_of(name)).collect::<Vec<_>>());
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::{Cursor, Write as _};
 use std::sync::Arc;
 
 use super::candidates::Limit;
+use super::index::Indexes;
 use super::resolve::{Given, OwnWheel, Request, STACK, resolve};
 use crate::digest::Digest;
 use crate::error::{Error, Failure};
@@ -95,6 +96,7 @@ fn request(requirements: &[&str]) -> Request {
         files: Vec::new(),
         kept: BTreeMap::new(),
         limits: Vec::new(),
+        indexes: Indexes::default(),
         lock: None,
     }
 }
@@ -259,15 +261,15 @@ fn sizes_and_digests_that_the_index_keeps_quiet_about_are_measured() {
 fn mistakes_are_told_at_once() {
     insta::assert_snapshot!(
         outcome(&request(&["low>>1", "x @ https://h.example/x.whl", "nosuch", "low==9", "source", "newer>=2", "pyspark==3.4"])).join("\n"),
-        @r"
-        python-requirement at python.requirements[0]: `low>>1` is not a requirement |  | write it as PEP 508 has it: `name`, `name==1.2`, `name[extra]>=1,<2`
-        python-requirement at python.requirements[1]: `x @ https://h.example/x.whl` names a URL | a lock holds what a package index has, by name, version and digest | require a version of it, or name the wheel in python.files
-        python-unknown-project at python.requirements[2]: the package index has no project `nosuch` |  | check the spelling
-        python-unsatisfiable at python.requirements[3]: the package index has no version that `low==9` admits | the newest low is 3.0rc1 | low 2.0 is the newest that can be installed
-        python-no-wheel at python.requirements[4]: no source that `source` admits can be installed for Python 3.11.2 | source 1.0 is published as source only, without a wheel | build a wheel of source and name it in python.files
-        python-no-wheel at python.requirements[5]: no newer that `newer>=2` admits can be installed for Python 3.11.2 | newer 2.0 needs Python >=3.11.3 | newer 1.0 is the newest that can be installed
-        python-requirement at python.requirements[6]: `pyspark==3.4` does not admit the stack's PySpark 3.5.9 |  | leave it out: stack.spark decides the version of pyspark
-        "
+        @"
+    python-requirement at python.requirements[0]: `low>>1` is not a requirement |  | write it as PEP 508 has it: `name`, `name==1.2`, `name[extra]>=1,<2`
+    python-requirement at python.requirements[1]: `x @ https://h.example/x.whl` names a URL | a lock holds what a package index has, by name, version and digest | require a version of it, or name the wheel in python.files
+    python-unknown-project at python.requirements[2]: the package index has no project `nosuch` |  | check the spelling; an index of your own is asked for what python.indexes says it has
+    python-unsatisfiable at python.requirements[3]: the package index has no version that `low==9` admits | the newest low is 3.0rc1 | low 2.0 is the newest that can be installed
+    python-no-wheel at python.requirements[4]: no source that `source` admits can be installed for Python 3.11.2 | source 1.0 is published as source only, without a wheel | build a wheel of source and name it in python.files
+    python-no-wheel at python.requirements[5]: no newer that `newer>=2` admits can be installed for Python 3.11.2 | newer 2.0 needs Python >=3.11.3 | newer 1.0 is the newest that can be installed
+    python-requirement at python.requirements[6]: `pyspark==3.4` does not admit the stack's PySpark 3.5.9 |  | leave it out: stack.spark decides the version of pyspark
+    "
     );
 }
 

@@ -23,9 +23,9 @@ impl Search<'_> {
         }
         let what = format!("{name} {version}");
         let file = self.wheel(name, version)?.ok_or_else(|| Error::registry(&what, "has no wheel"))?;
-        let bytes = match self.beside(&file)? {
+        let bytes = match self.beside(name, &file)? {
             Some(bytes) => bytes,
-            None => wheel::metadata_of(self.whole(&file)?.bytes.as_ref(), &file.name)?,
+            None => wheel::metadata_of(self.whole(name, &file)?.bytes.as_ref(), &file.name)?,
         };
         let read = metadata::parse(&bytes, &file.name)?;
         if normalise(&read.name) != name || Version::from_str(&read.version).ok().as_ref() != Some(version) {
@@ -42,10 +42,15 @@ impl Search<'_> {
         Ok(candidate.and_then(|c| c.wheel.as_ref().ok()).cloned())
     }
 
-    fn beside(&self, file: &File) -> Result<Option<Vec<u8>>, Error> {
+    /// A page that the project's own names.
+    fn page(&self, name: &str, url: &str) -> Page {
+        Page::new(Registry::Pypi, url).of(self.request.indexes.of(name))
+    }
+
+    fn beside(&self, name: &str, file: &File) -> Result<Option<Vec<u8>>, Error> {
         let Some(promised) = file.metadata else { return Ok(None) };
         let url = format!("{}.metadata", file.url);
-        let Some(served) = self.index.get(&Page::new(Registry::Pypi, url))? else { return Ok(None) };
+        let Some(served) = self.index.get(&self.page(name, &url))? else { return Ok(None) };
         let got = Digest::of(&served.bytes);
         match promised {
             Some(promised) if promised != got => {
@@ -56,22 +61,22 @@ impl Search<'_> {
     }
 
     /// A whole file, checked against what the index promised; its size and digest are remembered.
-    fn whole(&self, file: &File) -> Result<Whole, Error> {
-        let found = self.index.file(&Page::new(Registry::Pypi, file.url.clone()), file.sha256.as_ref())?;
+    fn whole(&self, name: &str, file: &File) -> Result<Whole, Error> {
+        let found = self.index.file(&self.page(name, &file.url), file.sha256.as_ref())?;
         let whole = found.ok_or_else(|| Error::registry(&file.name, "its index names it but does not have it"))?;
         self.learned.borrow_mut().insert(file.url.clone(), (whole.size, whole.sha256));
         Ok(whole)
     }
 
     /// Size and digest of a file, which is downloaded where its index does not tell both.
-    pub(super) fn measured(&self, file: &File) -> Result<(u64, Digest), Error> {
+    pub(super) fn measured(&self, name: &str, file: &File) -> Result<(u64, Digest), Error> {
         if let (Some(size), Some(sha256)) = (file.size, file.sha256) {
             return Ok((size, sha256));
         }
         let known = self.learned.borrow().get(&file.url).copied();
         match known {
             Some(known) => Ok(known),
-            None => self.whole(file).map(|whole| (whole.size, whole.sha256)),
+            None => self.whole(name, file).map(|whole| (whole.size, whole.sha256)),
         }
     }
 }

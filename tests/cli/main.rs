@@ -9,6 +9,7 @@ mod completions;
 mod diagnose;
 mod faults;
 mod formats;
+mod indexes;
 mod interrupted;
 mod matrix;
 mod origins;

@@ -18,7 +18,7 @@ fn refused(profile: &str) -> String {
 fn unknown_and_misspelt_keys_are_shown_at_once() {
     let text = "[target.aci]\ncpu = 2\nmemory-gb = 4\n\n[stak]\nspark = \"3.5.9\"\n\n\
                 [python]\nrequirments = [\"x\"]\nzebra = 1\n";
-    insta::assert_snapshot!(refused(text), @r##"
+    insta::assert_snapshot!(refused(text), @r#"
     error[unknown-key]: `python` has no key `requirments`
      --> sparkbake.toml:9:1
       |
@@ -33,7 +33,7 @@ fn unknown_and_misspelt_keys_are_shown_at_once() {
     10 | zebra = 1
        | ^^^^^ not a key of `python`
        |
-       = note: its keys are `lock`, `requirements` and `files`
+       = note: its keys are `lock`, `requirements`, `files` and `indexes`
 
     error[unknown-key]: the profile has no key `stak`
      --> sparkbake.toml:5:2
@@ -43,7 +43,7 @@ fn unknown_and_misspelt_keys_are_shown_at_once() {
       |
       = help: did you mean `stack`?
     error: sparkbake.toml: 3 errors
-    "##);
+    "#);
 }
 
 #[test]

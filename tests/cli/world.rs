@@ -100,18 +100,23 @@ impl World {
 
     /// A project of the index whose wheels need these.
     pub(crate) fn list_wheels(&self, name: &str, versions: &[(&str, &[&str])]) {
+        self.list_wheels_in("pypi", name, versions);
+    }
+
+    /// The same of another index.
+    pub(crate) fn list_wheels_in(&self, index: &str, name: &str, versions: &[(&str, &[&str])]) {
         let mut page = String::new();
         for (version, needs) in versions {
-            let wheel = format!("{name}-{version}-py3-none-any.whl");
+            let wheel = format!("{}-{version}-py3-none-any.whl", name.replace('-', "_"));
             writeln!(page, r#"<a href="{wheel}#sha256={}" data-core-metadata="true">{wheel}</a>"#, "0".repeat(64))
                 .unwrap();
             let mut metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
             for need in *needs {
                 writeln!(metadata, "Requires-Dist: {need}").unwrap();
             }
-            self.write(&format!("pypi/{name}/{wheel}.metadata"), metadata);
+            self.write(&format!("{index}/{name}/{wheel}.metadata"), metadata);
         }
-        self.write(&format!("pypi/{name}/index.html"), page);
+        self.write(&format!("{index}/{name}/index.html"), page);
     }
 
     /// The command, with nothing of the user's surroundings.
@@ -163,7 +168,7 @@ impl World {
 }
 
 /// A directory below the root as a registry.
-fn directory_url(root: &Path, name: &str) -> String {
+pub(crate) fn directory_url(root: &Path, name: &str) -> String {
     format!("file://{}/{name}/", root.display())
 }
 

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use crate::{cache, project, said, sparkbake_in};
+use crate::{cache, command_in, inputs_only, manifest_digest, project, said, sparkbake_in};
 
 /// The smallest shipped profile with requirements whose answers stay.
 fn profile(requirements: &[&str]) -> String {
@@ -70,4 +71,41 @@ fn what_moved_is_told_to_programs_too() {
     assert_eq!(moved[0]["moved"], six, "{moved}");
     let layers = moved[0]["layers"].as_array().unwrap();
     assert!(layers.iter().any(|layer| layer == "python") && !layers.iter().any(|layer| layer == "base"), "{moved}");
+}
+
+/// The lock says which index a project of one's own is of, and there it is looked for again; PyPI has other files by
+/// that name.
+#[test]
+fn a_project_of_ones_own_index_is_found_there_again() {
+    let indexes = "indexes = { corp = [\"ours\"] }\n";
+    let directory = project("locks-corp", &format!("{}{indexes}", profile(&["ours", "six==1.16.0"])));
+    crate::rebuild::fill(&directory);
+    let file = "ours-1.0-py3-none-any.whl";
+    fs::create_dir_all(directory.join("corp/ours")).unwrap();
+    fs::rename(directory.join("dist").join(file), directory.join("corp/ours").join(file)).unwrap();
+    fs::write(directory.join("corp/ours/index.html"), format!("<a href=\"{file}\">{file}</a>")).unwrap();
+    let corp = format!("file://{}/corp/", directory.display());
+    let ran = |store: &Path, arguments: &[&str]| {
+        command_in(store, &directory, arguments).env("SPARKBAKE_PYPI_CORP_URL", &corp).output().unwrap()
+    };
+    let locked = ran(cache(), &["lock"]);
+    assert!(locked.status.success(), "{}", said(&locked));
+    let lock = fs::read_to_string(directory.join("sparkbake.lock")).unwrap();
+    let own = lock.split("[[artifact]]").find(|one| one.contains("pypi:ours==1.0")).unwrap();
+    assert!(own.contains("index = \"corp\"") && lock.matches("index = ").count() == 1, "{own}");
+    let built = ran(cache(), &["build", "--locked", "-o", "oci:ours.oci"]);
+    assert!(built.status.success(), "{}", said(&built));
+    let expected = manifest_digest(&directory.join("ours.oci"));
+    // A machine that has none of it, from the image alone.
+    let digest = Sha256::digest(fs::read(directory.join("corp/ours").join(file)).unwrap());
+    let without = |name: &str| {
+        let store = inputs_only(name);
+        fs::remove_file(store.join("blobs/sha256").join(hex::encode(digest))).unwrap();
+        store
+    };
+    let again = ran(&without("locks-corp-again"), &["rebuild", "oci:ours.oci"]);
+    assert!(again.status.success() && said(&again).contains(&expected), "{}", said(&again));
+    let nobody = command_in(&without("locks-corp-nobody"), &directory, &["rebuild", "oci:ours.oci"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(3), "{}", said(&nobody));
+    assert!(said(&nobody).contains("sparkbake endpoints set pypi:corp URL"), "{}", said(&nobody));
 }

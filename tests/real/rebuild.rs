@@ -77,7 +77,7 @@ fn own(name: &str) -> Option<Fresh> {
 }
 
 /// The project of [`OWN`], without its profile.
-fn fill(directory: &Path) {
+pub(crate) fn fill(directory: &Path) {
     let zip = |path: &str, members: &[(&str, &str)]| {
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for (name, text) in members {

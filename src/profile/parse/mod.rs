@@ -219,9 +219,12 @@ fn python(mut table: Table<'_>, problems: &mut Vec<Problem>) -> PythonRequest {
         let problem = problem.at(&first.at, "asked for here").also(&lock.at, "and pinned here");
         problems.push(problem.help("require them where the lock is made, and lock them there"));
     }
-    let python = PythonRequest { requirements, lock, files: table.texts("files", shape::wheel_path, problems) };
+    let files = table.texts("files", shape::wheel_path, problems);
+    let indexes = table.lists("indexes", [shape::index, shape::projects], problems);
+    let projects: Vec<Located<String>> = indexes.iter().flat_map(|(_, projects)| projects.clone()).collect();
+    unique(&projects, str::to_owned, problems);
     table.finish(problems);
-    python
+    PythonRequest { requirements, lock, files, indexes }
 }
 
 fn debian(mut table: Table<'_>, problems: &mut Vec<Problem>) -> DebianRequest {

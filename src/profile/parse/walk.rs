@@ -135,6 +135,23 @@ impl<'d> Table<'d> {
         pairs
     }
 
+    /// A table of the user's own keys to lists of strings, in the order written.
+    pub(super) fn lists(
+        &mut self,
+        key: &'static str,
+        [name_shape, value_shape]: [Shape; 2],
+        problems: &mut Vec<Problem>,
+    ) -> Vec<(Located<String>, Vec<Located<String>>)> {
+        let Some(mut table) = self.table(key, problems) else { return Vec::new() };
+        let mut lists = Vec::new();
+        for (name, value) in table.rest() {
+            problems.extend(name_shape(&name.value).map(|problem| placed(problem, &name.at)));
+            let values = value.list(problems);
+            lists.push((name, values.iter().filter_map(|value| value.text(value_shape, problems)).collect()));
+        }
+        lists
+    }
+
     /// A whole number of a range.
     pub(super) fn whole(
         &mut self,

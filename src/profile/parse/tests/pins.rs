@@ -368,3 +368,48 @@ fn names_and_extras_end_with_a_letter_or_digit() {
         assert!(shown.starts_with(&format!("error[bad-value]: `{text}` is not a requirement of PEP 508\n")), "{shown}");
     }
 }
+
+#[test]
+fn indexes_have_names_and_projects() {
+    insta::assert_snapshot!(beside_size("[python.indexes]\nCorp = [\"a\"]\none = [\"Our_Core\", \"*\", \"our-*\", \"pyspark\"]\ntwo = [\"our-*\"]\nthree = \"x\"\n"), @r#"
+    error[bad-value]: `Corp` is not a name of an index (lower-case letters, digits and hyphens)
+     --> sparkbake.toml:2:1
+      |
+    2 | Corp = ["a"]
+      | ^^^^ expected the like of `corp`
+
+    error[bad-value]: `Our_Core` is not the normalised name of a project, or the beginning of names and `*`
+     --> sparkbake.toml:3:8
+      |
+    3 | one = ["Our_Core", "*", "our-*", "pyspark"]
+      |        ^^^^^^^^^^ expected the like of `our-features`, `our-*`
+
+    error[bad-value]: `*` is not the normalised name of a project, or the beginning of names and `*`
+     --> sparkbake.toml:3:20
+      |
+    3 | one = ["Our_Core", "*", "our-*", "pyspark"]
+      |                    ^^^ expected the like of `our-features`, `our-*`
+
+    error[bad-value]: `pyspark` is the stack's own
+     --> sparkbake.toml:3:34
+      |
+    3 | one = ["Our_Core", "*", "our-*", "pyspark"]
+      |                                  ^^^^^^^^^ comes with `stack.spark`
+
+    error[duplicate]: `our-*` is listed twice
+     --> sparkbake.toml:4:8
+      |
+    3 | one = ["Our_Core", "*", "our-*", "pyspark"]
+      |                         ------- first here
+    4 | two = ["our-*"]
+      |        ^^^^^^^ again here
+
+    error[wrong-type]: `python.indexes.three` must be a list, not a string
+     --> sparkbake.toml:5:9
+      |
+    5 | three = "x"
+      |         ^^^ expected a list
+      |
+      = help: put it in brackets: ["x"]
+    "#);
+}
