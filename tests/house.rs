@@ -194,3 +194,34 @@ fn no_crate_turns_on_preserve_order() {
     let text = serde_json::to_string(&serde_json::json!({ "b": 1, "a": 2 })).unwrap();
     assert_eq!(text, r#"{"a":2,"b":1}"#);
 }
+
+/// X31, and X24: the releases that mended a hole (RustSec's advisories to 2026-11), and what must not be linked at all:
+/// HTTP/2, whose floods nobody then has to fend off, a second TLS, and crates without a keeper.
+#[test]
+fn no_library_is_older_than_its_last_known_hole() {
+    const FLOORS: [(&str, &str); 6] = [
+        ("tar", "0.4.46"),
+        ("zip", "2.3.0"),
+        ("rustls-webpki", "0.103.13"),
+        ("quick-xml", "0.41.0"),
+        ("ruzstd", "0.7.3"),
+        ("ring", "0.17.12"),
+    ];
+    const NEVER: [&str; 7] = ["h2", "openssl-sys", "aws-lc-sys", "native-tls", "tokio-tar", "serde_yml", "chrono"];
+    let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
+    let lock: toml::Table = toml::from_str(&lock).unwrap();
+    let packages: Vec<(&str, semver::Version)> = lock["package"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| (package["name"].as_str().unwrap(), package["version"].as_str().unwrap().parse().unwrap()))
+        .collect();
+    for (name, floor) in FLOORS {
+        let floor: semver::Version = floor.parse().unwrap();
+        let found: Vec<_> = packages.iter().filter(|(package, _)| *package == name).collect();
+        assert!(!found.is_empty(), "{name} is not linked any more: strike it out");
+        assert!(found.iter().all(|(_, version)| *version >= floor), "{name} {floor} mended a hole: {found:?}");
+    }
+    let linked: Vec<_> = packages.iter().filter(|(package, _)| NEVER.contains(package)).collect();
+    assert!(linked.is_empty(), "{linked:?}");
+}

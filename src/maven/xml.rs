@@ -122,3 +122,24 @@ fn entity(name: &str) -> String {
         other => format!("&{other};"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// X25: documents that are small to write and large to read.
+    #[test]
+    fn bombs_end_at_a_bound() {
+        let deep = format!("<a>{}", "<b>".repeat(100_000));
+        assert!(parse(deep.as_bytes(), "a").unwrap_err().contains("levels"));
+        let wide = format!("<a>{}</a>", "<b/>".repeat(1_000_000));
+        assert!(parse(wide.as_bytes(), "a").unwrap_err().contains("elements"));
+        let long = format!("<a>{}</a>", "x".repeat(9 << 20));
+        assert!(parse(long.as_bytes(), "a").unwrap_err().contains("bytes are more than"));
+        let attributes = " a='1'".repeat(1_000_000);
+        assert_eq!(parse(format!("<a{attributes}>x</a>").as_bytes(), "a").unwrap().text(), "x");
+        // An entity of a document type is not replaced, so it cannot grow.
+        let laughs = "<!DOCTYPE a [<!ENTITY b 'bbb'><!ENTITY c '&b;&b;&b;&b;'>]><a>&c;&c;</a>";
+        assert_eq!(parse(laughs.as_bytes(), "a").unwrap().text(), "&c;&c;");
+    }
+}

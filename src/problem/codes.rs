@@ -491,6 +491,10 @@ pub mod app {
         "app-not-read",
         "Code of the app is not looked at: a file is larger than 2 MiB or no UTF-8, or there are too many of them.",
     );
+    pub const PRIVATE_KEY: Code = warn(
+        "private-key-copied",
+        "A file that [[app.copy]] would bring begins as a private key in PEM does. An image is read by everybody who can pull it, and its layers stay in the registry; secrets are for the moment when the container starts.",
+    );
     pub const MODULE: Code = deny(
         "module-not-in-image",
         "The app imports a module that neither Python, nor an installed distribution, nor the app itself has where Python looks for it. Imports inside of `try` with a handler for ImportError, and those for type checkers, are left alone; those inside of functions and conditions are warnings.",
@@ -528,6 +532,7 @@ pub mod app {
         CANNOT_COPY,
         SYNTAX,
         UNREAD,
+        PRIVATE_KEY,
         MODULE,
         VARIABLE,
         DOWNLOADS,

@@ -1,5 +1,7 @@
 //! The Python of `[[app.copy]]`, as text.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,7 +28,7 @@ pub struct Code {
     pub files: Vec<app::File>,
     /// Paths of everything that is copied.
     pub copied: Vec<ImagePath>,
-    /// What is not read.
+    /// What is not read, and what should not be copied.
     pub problems: Vec<Problem>,
 }
 
@@ -40,7 +42,7 @@ pub fn code(project: &Project, profile: &Profile) -> Result<Code, Failure> {
     let mut left: u64 = ALL_MAX;
     for copy in &profile.app.copies {
         let below = copy.to.value.trim_matches('/').to_owned();
-        let mut unread: Vec<String> = Vec::new();
+        let (mut unread, mut keys) = (Vec::new(), Vec::new());
         let mut take = |found: Found<'_>| {
             let Found::File { source, to, .. } = found else {
                 if let Found::Link(to, _) = found {
@@ -51,6 +53,9 @@ pub fn code(project: &Project, profile: &Profile) -> Result<Code, Failure> {
             let path = to.clone();
             code.copied.push(to);
             if source.extension().is_none_or(|extension| extension != "py") {
+                if is_private_key(source)? {
+                    keys.push(shown(project, source));
+                }
                 return Ok(());
             }
             let text = read_bounded(source, FILE_MAX.min(left)).map(String::from_utf8);
@@ -70,6 +75,12 @@ pub fn code(project: &Project, profile: &Profile) -> Result<Code, Failure> {
             Err(Failure::Problems(more)) => problems.extend(more),
             Err(world) => return Err(world),
         }
+        if let Some(first) = keys.first() {
+            let count = plural(keys.len(), "private key", "private keys");
+            let problem = Problem::new(codes::app::PRIVATE_KEY, format!("{count} would be in the image: {first}"));
+            let problem = problem.at(&copy.from.at, "copied from here").note("whoever can pull the image can read it");
+            code.problems.push(problem.help("name it in `exclude`, and give it to the container when it starts"));
+        }
         if let Some(first) = unread.first() {
             let count = plural(unread.len(), "Python file is", "Python files are");
             let problem = Problem::new(codes::app::UNREAD, format!("{count} not read, such as {first}"));
@@ -78,6 +89,14 @@ pub fn code(project: &Project, profile: &Profile) -> Result<Code, Failure> {
         }
     }
     if problems.is_empty() { Ok(code) } else { Err(problems.into()) }
+}
+
+/// Whether a file begins as a private key in PEM does (RFC 7468, section 10; RFC 1421 for what is older).
+fn is_private_key(path: &Path) -> Result<bool, Error> {
+    let mut head = Vec::new();
+    File::open(path).and_then(|file| file.take(4096).read_to_end(&mut head)).map_err(Error::read(path))?;
+    let text = String::from_utf8_lossy(&head);
+    Ok(text.lines().any(|line| line.starts_with("-----BEGIN ") && line.trim_end().ends_with("PRIVATE KEY-----")))
 }
 
 /// A file's path as the profile's was typed.

@@ -37,7 +37,16 @@ const LEFT_OUT: &[&str] = &[
     ".vscode",
     "*.pyc",
     ".env.*",
+    ".envrc",
+    ".netrc",
+    ".pypirc",
+    ".git-credentials",
+    ".ssh",
+    ".aws",
+    ".azure",
+    ".kube",
     "id_rsa",
+    "id_ecdsa",
     "id_ed25519",
 ];
 /// Deeper than this is a loop or an attack.

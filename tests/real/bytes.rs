@@ -132,6 +132,38 @@ fn d11_no_name_of_the_host_gets_into_an_image() {
     }
 }
 
+#[test]
+fn x28_what_is_secret_by_custom_is_in_no_layer_and_a_private_key_is_told() {
+    let cwd = with_app("secrets");
+    let app = cwd.join("app");
+    let hidden = [".env", ".env.local", ".git/config", ".ssh/config", ".aws/credentials", "id_rsa", "sub/.netrc"];
+    for path in hidden {
+        let path = app.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, CANARY).unwrap();
+    }
+    fs::write(app.join("sub/score.py"), "print()\n").unwrap();
+    // Whoever asked for a file by a name of their own gets it, and is told what it is.
+    fs::write(app.join("server.pem"), "a\n-----BEGIN PRIVATE KEY-----\nMIG\n-----END PRIVATE KEY-----\n").unwrap();
+    let ran = command_in(cache(), &cwd, &["build", "--locked", "-o", "oci:x"]).output().unwrap();
+    assert!(ran.status.success(), "{}", said(&ran));
+    for path in [".env", ".env.local", ".git", ".ssh", ".aws", "id_rsa", "sub/.netrc"] {
+        let note = format!("left out of the image: {}\n", app.join(path).display());
+        assert!(said(&ran).contains(&note), "{path}: {}", said(&ran));
+    }
+    assert!(said(&ran).contains("1 private key would be in the image: app/server.pem"), "{}", said(&ran));
+    let layout = cwd.join("x");
+    let names: Vec<(String, String)> = layers(&layout);
+    let (_, digest) = names.iter().find(|(name, _)| name.contains(": app")).unwrap_or_else(|| panic!("{names:?}"));
+    let blob = fs::File::open(layout.join("blobs/sha256").join(&digest[7..])).unwrap();
+    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(blob));
+    let paths: Vec<String> =
+        tar.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string()).collect();
+    assert_eq!(paths.iter().filter(|path| path.starts_with("app/")).count(), 4, "{paths:?}");
+    let denied = ["build", "--locked", "-o", "oci:y", "--deny", "warnings"];
+    assert_eq!(command_in(cache(), &cwd, &denied).output().unwrap().status.code(), Some(1));
+}
+
 /// Finds bytes in bytes.
 fn memmem(needle: &[u8]) -> impl Fn(&[u8]) -> bool + '_ {
     move |hay| hay.windows(needle.len()).any(|window| window[0] == needle[0] && window == needle)
