@@ -3,6 +3,7 @@
 //! A coordinate says what a file is, never where it lies: the same one is found at any registry or
 //! mirror that the user's own tools are configured for.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -192,6 +193,38 @@ pub struct Artifact {
     /// Why it is here: the key of the profile, or the name of the artifact that needs it
     /// (`maven.jars`, `org.apache.hadoop:hadoop-azure`), first the reason that decided.
     pub via: Vec<String>,
+}
+
+/// A version of a Maven artifact that somebody wants and does not get: a nearer one was taken, or Spark's own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unmet {
+    /// `group:artifact`.
+    pub name: String,
+    /// The version that is wanted.
+    pub wanted: String,
+    /// The version that is there.
+    pub got: String,
+    /// Who wants it, as [`Artifact::via`] says it.
+    pub via: Vec<String>,
+}
+
+impl Unmet {
+    /// Of single wishes, each an artifact as it is there, the version that is wanted, and who wants it; sorted.
+    #[must_use]
+    pub fn of<'a>(wishes: impl Iterator<Item = ((String, &'a str), &'a str, &'a str)>) -> Vec<Self> {
+        let mut all: BTreeMap<((String, &str), &str), BTreeSet<&str>> = BTreeMap::new();
+        for (there, wanted, who) in wishes.filter(|((_, got), wanted, _)| wanted != got) {
+            all.entry((there, wanted)).or_default().insert(who);
+        }
+        let told = |(((name, got), wanted), via): (((String, &str), &str), BTreeSet<&str>)| Self {
+            name,
+            wanted: wanted.to_owned(),
+            got: got.to_owned(),
+            via: via.into_iter().map(str::to_owned).collect(),
+        };
+        all.into_iter().map(told).collect()
+    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub(super) fn make(request: &Request, own: &OwnFiles, kept: &Kept, world: &World
     let epoch_asked = asked_epoch(world)?;
     let asked = Asked { profile, directory: &request.project.directory, own, kept };
     let resolved = request.settle(resolve(&asked, world), &[], world)?;
-    let Resolved { stack, artifacts, releases, base, mut problems } = resolved;
+    let Resolved { stack, artifacts, unmet, releases, base, mut problems } = resolved;
     let epoch = epoch_asked.map_or_else(|| epoch(&releases, base.as_ref()), Ok)?;
     let ground = base.map(|base| base.ground);
     let locked = Locked { stack: &stack, artifacts: &artifacts, epoch, ground: ground.as_ref() };
@@ -81,6 +81,7 @@ pub(super) fn make(request: &Request, own: &OwnFiles, kept: &Kept, world: &World
         releases,
         layers,
         artifacts,
+        unmet,
     };
     Ok((lock, outline))
 }

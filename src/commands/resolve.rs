@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::artifact::{Artifact, Coordinate};
+use crate::artifact::{Artifact, Coordinate, Unmet};
 use crate::debian;
 use crate::debian::keyring::Keyring;
 use crate::endpoints;
@@ -40,6 +40,8 @@ pub(super) struct Resolved {
     pub(super) stack: Stack,
     /// Every file, in the store already.
     pub(super) artifacts: Vec<Artifact>,
+    /// The versions of jars that somebody wants and does not get.
+    pub(super) unmet: Vec<Unmet>,
     /// The Debian indexes that were believed.
     pub(super) releases: Vec<LockedRelease>,
     /// The base, where the profile names one.
@@ -100,7 +102,7 @@ pub(super) fn resolve(asked: &Asked<'_>, world: &World) -> Result<Resolved, Fail
     if world.endpoints.get(Registry::Maven).is_err() {
         suggest_maven(&pyspark, &sdist, world);
     }
-    let (jars, more) = jars(&asked, (&stack, &jdk), &shipped, &registries, world)?;
+    let (jars, unmet, more) = jars(&asked, (&stack, &jdk), &shipped, &registries, world)?;
     problems.extend(more);
 
     let mut artifacts = debian;
@@ -111,7 +113,7 @@ pub(super) fn resolve(asked: &Asked<'_>, world: &World) -> Result<Resolved, Fail
     let coordinates: Vec<Coordinate> = artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
     problems.extend(matrix::check(profile, &stack, &coordinates, newer.as_ref()));
     fetch(&artifacts, &registries, world)?;
-    Ok(Resolved { stack, artifacts, releases, base, problems })
+    Ok(Resolved { stack, artifacts, unmet, releases, base, problems })
 }
 
 /// What a PySpark carries that the matrix does not know yet, from its sdist.
@@ -188,7 +190,7 @@ fn suggest_maven(pyspark: &Artifact, sdist: &pypi::sdist::Sdist, world: &World) 
     }
 }
 
-type Jars = (Vec<Artifact>, Vec<Problem>);
+type Jars = (Vec<Artifact>, Vec<Unmet>, Vec<Problem>);
 
 /// The jars beside and instead of Spark's.
 fn jars(
@@ -207,7 +209,7 @@ fn jars(
         return Err(problems.into());
     }
     if roots.is_empty() && instead.is_empty() {
-        return Ok((Vec::new(), problems));
+        return Ok((Vec::new(), Vec::new(), problems));
     }
     let exclude: Vec<Exclusion> =
         profile.maven.exclude.iter().filter_map(|text| Exclusion::parse(&text.value)).collect();
@@ -226,12 +228,13 @@ fn jars(
         for replaced in &subtracted.replaced {
             world.ui.note(format_args!(
                 "{}: wanted {}, Spark's own {} wins",
-                replaced.coordinate.name(),
-                replaced.wanted,
+                replaced.chosen.coordinate.name(),
+                replaced.chosen.coordinate.version(),
                 replaced.got
             ));
         }
     }
+    let unmet = subtracted.unmet();
     let mut wanted: Vec<(Coordinate, Vec<String>)> =
         subtracted.kept.into_iter().map(|chosen| (chosen.coordinate, chosen.via)).collect();
     wanted.extend(instead);
@@ -243,7 +246,7 @@ fn jars(
         let file = place::file_name(&coordinate).unwrap_or_default();
         Artifact { coordinate, file, size, sha256, index: None, via }
     });
-    Ok((artifacts.collect(), problems))
+    Ok((artifacts.collect(), unmet, problems))
 }
 
 /// `[maven] jars` with every version; one without is the matrix's, the first that the registry has.

@@ -1,12 +1,11 @@
 //! `resolve`: one ecosystem's closure for any target, without a profile.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::artifact::{Artifact, Coordinate};
+use crate::artifact::{Artifact, Coordinate, Unmet};
 use crate::cli::{self, ResolveDebian, ResolveMaven, ResolveOf, ResolvePython};
 use crate::debian::{self, keyring::Keyring};
 use crate::digest::Digest;
@@ -261,19 +260,14 @@ impl Closure {
 
     fn text(&self) -> String {
         let rows: Vec<(&Coordinate, &[String])> = self.rows.iter().map(|row| (&row.coordinate, &*row.via)).collect();
-        let mut out = tree::draw(&self.target, &rows);
-        for row in &self.rows {
-            let (name, version) = (row.coordinate.name(), row.coordinate.version());
-            let mut others: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-            for (who, other) in &row.wanted {
-                others.entry(other).or_default().insert(who);
-            }
-            for (other, who) in others {
-                let who: Vec<&str> = who.into_iter().collect();
-                let _ = writeln!(out, "{name} {version} instead of {other}, wanted by {}", who.join(", "));
-            }
-        }
-        out
+        tree::draw(&self.target, &rows) + &tree::instead(&self.unmet())
+    }
+
+    fn unmet(&self) -> Vec<Unmet> {
+        Unmet::of(self.rows.iter().flat_map(|row| {
+            let there = (row.coordinate.name(), row.coordinate.version());
+            row.wanted.iter().map(move |(who, version)| (there.clone(), version.as_str(), who.as_str()))
+        }))
     }
 
     fn json(&self) -> String {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::artifact::{Artifact, Coordinate};
+use crate::artifact::{Artifact, Coordinate, Unmet};
 use crate::cli;
-use crate::lock::{Lock, is_named};
+use crate::lock::{Lock, is_named, is_named_so};
 
 use super::{Request, Stop, World, lock, say};
 
@@ -15,7 +15,7 @@ pub(super) fn tree(command: &cli::Tree, world: &World) -> Result<(), Stop> {
         let request = Request::open(typed, None, world)?;
         let lock = lock::held(&request.project, world)?;
         let shown = match &command.invert {
-            None => draw(&request.project.name, &rows(&lock)),
+            None => draw(&request.project.name, &rows(&lock)) + &instead(&lock.unmet),
             Some(name) => inverted(&request.project.name, &lock, name),
         };
         found |= !shown.is_empty();
@@ -32,6 +32,14 @@ type Row<'a> = (&'a Coordinate, &'a [String]);
 
 fn rows(lock: &Lock) -> Vec<Row<'_>> {
     lock.artifacts.iter().map(|artifact| (&artifact.coordinate, &*artifact.via)).collect()
+}
+
+/// What is there instead of what somebody wants, a line each.
+pub(super) fn instead(unmet: &[Unmet]) -> String {
+    unmet.iter().fold(String::new(), |mut out, Unmet { name, wanted, got, via }| {
+        let _ = writeln!(out, "{name} {got} instead of {wanted}, wanted by {}", via.join(", "));
+        out
+    })
 }
 
 /// Who is here because of whom, by the first reason of each.
@@ -75,9 +83,20 @@ fn branch<'a>(
     }
 }
 
-/// The artifacts of that name, and every way from them to the profile's own words.
+/// The artifacts of that name, and every way from them to the profile's own words; who wants Spark's own jars in another
+/// version.
 fn inverted(profile: &str, lock: &Lock, name: &str) -> String {
     let mut out = String::new();
+    let is_own = |unmet: &&Unmet| is_named_so(&unmet.name, name) && lock.version_of(&unmet.name).is_none();
+    let own: Vec<&Unmet> = lock.unmet.iter().filter(is_own).collect();
+    if let Some(first) = own.first() {
+        let _ = writeln!(out, "{} {}, Spark's own ({profile})", first.name, first.got);
+    }
+    let wishes: Vec<(&String, &String)> =
+        own.iter().flat_map(|unmet| unmet.via.iter().map(|who| (who, &unmet.wanted))).collect();
+    for (i, (who, wanted)) in wishes.iter().enumerate() {
+        let _ = writeln!(out, "{}{who} wants {wanted}", if i + 1 == wishes.len() { "└── " } else { "├── " });
+    }
     for artifact in lock.artifacts.iter().filter(|artifact| is_named(artifact, name)) {
         let _ = writeln!(out, "{} {} ({profile})", artifact.coordinate.name(), artifact.coordinate.version());
         reasons(&mut out, artifact, lock, "", &mut BTreeSet::new());
@@ -92,7 +111,10 @@ fn reasons(out: &mut String, artifact: &Artifact, lock: &Lock, indent: &str, abo
     for (i, via) in artifact.via.iter().enumerate() {
         let last = i + 1 == artifact.via.len();
         let version = lock.version_of(via).map(|version| format!(" {version}")).unwrap_or_default();
-        let _ = writeln!(out, "{indent}{}{via}{version}", if last { "└── " } else { "├── " });
+        let name = artifact.coordinate.name();
+        let other = lock.unmet.iter().find(|unmet| unmet.name == name && unmet.via.contains(via));
+        let wants = other.map(|unmet| format!(" wants {}", unmet.wanted)).unwrap_or_default();
+        let _ = writeln!(out, "{indent}{}{via}{version}{wants}", if last { "└── " } else { "├── " });
         let below = format!("{indent}{}", if last { "    " } else { "│   " });
         if let Some(parent) = lock.artifacts.iter().find(|other| other.coordinate.name() == *via) {
             reasons(out, parent, lock, &below, above);

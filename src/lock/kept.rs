@@ -70,7 +70,12 @@ impl Kept {
 /// Whether a person means the artifact by that name: Maven's artifact alone is enough.
 #[must_use]
 pub fn is_named(artifact: &Artifact, name: &str) -> bool {
-    let own = artifact.coordinate.name();
+    is_named_so(&artifact.coordinate.name(), name)
+}
+
+/// As [`is_named`], of an artifact's own name.
+#[must_use]
+pub fn is_named_so(own: &str, name: &str) -> bool {
     own == name || own.rsplit(':').next() == Some(name)
 }
 
@@ -115,6 +120,7 @@ mod tests {
             ]
             .map(artifact)
             .to_vec(),
+            unmet: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, Unmet};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::layer::{Layer, Recipe};
@@ -18,7 +18,7 @@ mod inputs;
 mod kept;
 
 pub use inputs::{Change, changes, inputs};
-pub use kept::{Kept, Upgrade, is_named};
+pub use kept::{Kept, Upgrade, is_named, is_named_so};
 
 /// The format of lockfile that this version reads and writes.
 pub const VERSION: u32 = 1;
@@ -55,6 +55,9 @@ pub struct Lock {
     /// Every file, sorted by coordinate.
     #[serde(default, rename = "artifact")]
     pub artifacts: Vec<Artifact>,
+    /// The versions of jars that somebody wants and does not get, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmet: Vec<Unmet>,
 }
 
 /// The image that ours stands on: with the bytes of its layers, all that is needed of it.
@@ -193,6 +196,7 @@ mod tests {
                 ),
                 artifact("deb:bash=5.2.15-2+b9:amd64", "pool/main/b/bash/bash_5.2.15-2+b9_amd64.deb", &["base"]),
             ],
+            unmet: vec![Unmet { name: "a:b".into(), wanted: "2".into(), got: "1".into(), via: vec!["a:c".into()] }],
         }
     }
 
@@ -242,6 +246,12 @@ mod tests {
         size = 5
         sha256 = "sha256:b4494b862287b742cf4629244edafbe34713cffdf0c373e1301196e405f77445"
         via = ["python.requirements[0]"]
+
+        [[unmet]]
+        name = "a:b"
+        wanted = "2"
+        got = "1"
+        via = ["a:c"]
         "#);
         let again = Lock::parse("x.lock", &text).unwrap();
         assert_eq!(again.to_toml().unwrap(), text);

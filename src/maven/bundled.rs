@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::Chosen;
-use crate::artifact::Coordinate;
+use crate::artifact::{Coordinate, Unmet};
 
 /// Who asked, where it was the profile itself.
 const ROOT: &str = "maven.jars";
@@ -32,9 +32,7 @@ pub struct Bundled {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {
     /// As the closure has it.
-    pub coordinate: Coordinate,
-    /// The closure's version.
-    pub wanted: String,
+    pub chosen: Chosen,
     /// The version of Spark's file.
     pub got: String,
     /// Spark's file that holds it or stands for it.
@@ -149,8 +147,7 @@ pub fn subtract(chosen: Vec<Chosen>, bundled: &[Bundled]) -> Subtracted {
         match own.or(shaded) {
             None => subtracted.kept.push(one),
             Some(by) => {
-                let (coordinate, wanted) = (one.coordinate.clone(), version.clone());
-                subtracted.replaced.push(replaced(coordinate, wanted, by));
+                subtracted.replaced.push(replaced(one.clone(), by));
                 if root && *version != by.version {
                     subtracted.kept.push(one);
                 } else {
@@ -163,8 +160,33 @@ pub fn subtract(chosen: Vec<Chosen>, bundled: &[Bundled]) -> Subtracted {
     subtracted
 }
 
-fn replaced(coordinate: Coordinate, wanted: String, by: &Bundled) -> Replaced {
-    Replaced { coordinate, wanted, got: by.version.clone(), by: by.file.clone() }
+fn replaced(chosen: Chosen, by: &Bundled) -> Replaced {
+    Replaced { chosen, got: by.version.clone(), by: by.file.clone() }
+}
+
+impl Subtracted {
+    /// The versions that somebody wants and does not get, sorted. What lies within another jar of Spark's has no version
+    /// of its own, and what Spark's own jars want was settled where Spark was built.
+    #[must_use]
+    pub fn unmet(&self) -> Vec<Unmet> {
+        let is_kept = |one: &Chosen| self.kept.iter().any(|kept| kept.coordinate == one.coordinate);
+        let is_itself = |one: &Replaced| {
+            matches!(&one.chosen.coordinate, Coordinate::Maven { artifact, .. }
+                if Bundled::parse(&one.by).is_some_and(|by| by.artifact == *artifact))
+        };
+        let instead = self.replaced.iter().filter(|one| is_itself(one) && !is_kept(&one.chosen));
+        let instead = instead.map(|one| (&one.chosen, one.got.as_str()));
+        let all = self.kept.iter().map(|one| (one, one.coordinate.version())).chain(instead);
+        let is_here = |who: &str| who == ROOT || self.kept.iter().any(|kept| kept.coordinate.name() == who);
+        let wishes = all.flat_map(|(one, got)| {
+            let others = one.wanted.iter().map(|(who, version)| (who.as_str(), version.as_str()));
+            let has_other = |who: &&String| one.wanted.iter().any(|(other, _)| other == *who);
+            let own = one.via.iter().filter(move |who| !has_other(who));
+            let own = own.map(|who| (who.as_str(), one.coordinate.version()));
+            others.chain(own).map(move |(who, wanted)| ((one.coordinate.name(), got), wanted, who))
+        });
+        Unmet::of(wishes.filter(|(_, _, who)| is_here(who)))
+    }
 }
 
 /// Takes out what only replaced artifacts asked for, until nothing changes.
@@ -179,9 +201,8 @@ fn drop_the_inside(subtracted: &mut Subtracted, mut inside: BTreeMap<String, &Bu
         }
         for one in out {
             if let Some(&by) = one.via.first().and_then(|via| inside.get(via)) {
-                let wanted = one.coordinate.version().to_owned();
                 inside.insert(one.coordinate.name(), by);
-                subtracted.replaced.push(replaced(one.coordinate, wanted, by));
+                subtracted.replaced.push(replaced(one, by));
             }
         }
     }
@@ -309,7 +330,10 @@ mod tests {
                 chosen("org.apache.hadoop.thirdparty:hadoop-shaded-guava:1.1.1", &["org.apache.hadoop:hadoop-azure"]),
                 chosen("com.jcraft:jsch:0.1.55", &["org.apache.hadoop:hadoop-common"]),
                 chosen("x:below:1", &["com.jcraft:jsch"]),
-                chosen("x:shared:1", &["org.apache.hadoop:hadoop-common", "org.apache.hadoop:hadoop-azure"]),
+                Chosen {
+                    wanted: vec![("org.apache.hadoop:hadoop-azure".to_owned(), "0.9".to_owned())],
+                    ..chosen("x:shared:1", &["org.apache.hadoop:hadoop-common", "org.apache.hadoop:hadoop-azure"])
+                },
                 chosen("commons-io:commons-io:2.8.0", &["org.apache.hadoop:hadoop-azure", "maven.jars"]),
                 chosen("org.slf4j:slf4j-api:2.0.7", &["maven.jars"]),
                 chosen("org.xerial.snappy:snappy-java:1.1.8.2", &["maven.jars"]),
@@ -327,7 +351,10 @@ mod tests {
         maven:org.json:json:20240303
         maven:io.netty:netty-codec:4.1.96.Final
         ");
-        let line = |r: &Replaced| format!("{}: {} -> {} by {}", r.coordinate.name(), r.wanted, r.got, r.by);
+        let line = |r: &Replaced| {
+            let wanted = &r.chosen.coordinate;
+            format!("{}: {} -> {} by {}", wanted.name(), wanted.version(), r.got, r.by)
+        };
         let replaced: Vec<String> = subtracted.replaced.iter().map(line).collect();
         insta::assert_snapshot!(replaced.join("\n"), @r"
         org.apache.hadoop:hadoop-common: 3.3.6 -> 3.3.4 by hadoop-client-api-3.3.4.jar
@@ -337,6 +364,12 @@ mod tests {
         org.xerial.snappy:snappy-java: 1.1.8.2 -> 1.1.10.5 by snappy-java-1.1.10.5.jar
         com.jcraft:jsch: 0.1.55 -> 3.3.4 by hadoop-client-api-3.3.4.jar
         x:below: 1 -> 3.3.4 by hadoop-client-api-3.3.4.jar
+        ");
+        let line = |u: &Unmet| format!("{}: {} -> {} for {}", u.name, u.wanted, u.got, u.via.join(", "));
+        let unmet: Vec<String> = subtracted.unmet().iter().map(line).collect();
+        insta::assert_snapshot!(unmet.join("\n"), @"
+        commons-io:commons-io: 2.8.0 -> 2.16.1 for maven.jars, org.apache.hadoop:hadoop-azure
+        x:shared: 0.9 -> 1 for org.apache.hadoop:hadoop-azure
         ");
     }
 }

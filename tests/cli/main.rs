@@ -19,6 +19,7 @@ mod resolve;
 mod run;
 mod sizes;
 mod streams;
+mod trees;
 mod world;
 
 use std::process::Output;
