@@ -54,19 +54,30 @@ fn in_pip_conf(environment: &Environment, option: &str) -> Result<Named, Error> 
 
 /// An option of `[install]`, else of `[global]`.
 fn option_of(text: &str, option: &str) -> Option<String> {
-    let (mut global, mut install, mut section) = (None, None, "");
-    for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = name.trim();
+    let (mut global, mut install, mut section, mut is_open) = (None, None, "", false);
+    for line in text.lines() {
+        // A value may begin on the next line, which is indented (Python, "configparser").
+        let begins = is_open && line.starts_with([' ', '\t']);
+        let line = line.trim();
+        let value = if begins {
+            line
+        } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            (section, is_open) = (name.trim(), false);
+            continue;
         } else if let Some((key, value)) = line.split_once(['=', ':'])
             && key.trim().replace('_', "-") == option
         {
-            let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
-            match section {
-                "install" => install = value,
-                "global" => global = value,
-                _ => {}
-            }
+            value.trim()
+        } else {
+            is_open = false;
+            continue;
+        };
+        is_open = value.is_empty();
+        let value = Some(value.to_owned()).filter(|value| !value.is_empty());
+        match section {
+            "install" => install = value,
+            "global" => global = value,
+            _ => {}
         }
     }
     install.or(global)
@@ -214,5 +225,9 @@ mod tests {
         let text = "[global]\nindex-url = https://a.example/simple\n[install]\nindex_url: https://b.example/simple\n";
         assert_eq!(option_of(text, "index-url").as_deref(), Some("https://b.example/simple"));
         assert_eq!(option_of("[global]\ntimeout = 3\nextra-index-url = https://c.example", "index-url"), None);
+        let lines =
+            "[global]\nextra-index-url =\n  https://c.example\n  https://d.example\nindex_url =\n\thttps://e.example\n";
+        assert_eq!(option_of(lines, "extra-index-url").as_deref(), Some("https://c.example"));
+        assert_eq!(option_of(lines, "index-url").as_deref(), Some("https://e.example"));
     }
 }
