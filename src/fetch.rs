@@ -187,7 +187,8 @@ pub fn pin(pages: &[Page], registries: &Registries<'_>, ui: &Ui) -> Result<Vec<(
 fn pin_one(page: &Page, registries: &Registries<'_>, ui: &Ui) -> Result<(Digest, u64), Error> {
     let check = |partial: &Partial| {
         if let Some(sum) = Sum::beside(page, registries)? {
-            return sum.check(&page.path, partial);
+            // Which of the two is wrong nobody knows: the next run asks for both again.
+            return sum.check(&page.path, partial).or_else(|error| registries.forget(&sum.page).and(Err(error)));
         }
         ui.warn(format_args!("{} has no checksum beside it; its bytes are believed as they came", page.path));
         Ok(())
@@ -199,6 +200,7 @@ fn pin_one(page: &Page, registries: &Registries<'_>, ui: &Ui) -> Result<(Digest,
 /// A sum that a repository keeps beside a file (Maven Resolver, "Expected Checksums").
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Sum {
+    page: Page,
     algorithm: &'static str,
     hex: String,
 }
@@ -211,7 +213,7 @@ impl Sum {
             let Some(served) = registries.get(&side)? else { continue };
             let hex = maven::parse_checksum(&String::from_utf8_lossy(&served.bytes), digits);
             let hex = hex.ok_or_else(|| Error::registry(side.path.clone(), format!("it holds no {algorithm} sum")))?;
-            return Ok(Some(Self { algorithm, hex }));
+            return Ok(Some(Self { page: side, algorithm, hex }));
         }
         Ok(None)
     }

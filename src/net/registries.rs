@@ -107,6 +107,18 @@ impl<'a> Registries<'a> {
         Ok(Some((sha256, size)))
     }
 
+    /// Forgets a page that turned out to be wrong, so that it is asked for again.
+    ///
+    /// # Errors
+    /// [`Error::Write`] where the store keeps it.
+    pub fn forget(&self, page: &Page) -> Result<(), Error> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).remove(page);
+        for root in &self.endpoints.of(page)?.mirrors {
+            self.store.drop_page(&key(page, &locate(root, page)?))?;
+        }
+        Ok(())
+    }
+
     /// Asks one mirror after the other. One that lacks the page is passed over, one that cannot be
     /// asked is passed over if another has the page.
     fn mirrors<T>(
@@ -158,7 +170,7 @@ impl<'a> Registries<'a> {
 
     /// A page that may change: asked for again with what the store knows of it.
     fn kept(&self, root: &Root, page: &Page, url: Url) -> Result<Option<Served>, Error> {
-        let key = Digest::of(format!("{} {url}", page.registry).as_bytes());
+        let key = key(page, &url);
         let kept = self.store.page(&key)?;
         if let Some(kept) = &kept
             && (self.offline || never_changes(page))
@@ -233,6 +245,11 @@ impl Index for Registries<'_> {
             let _ = self.get(page);
         });
     }
+}
+
+/// What the store keeps a page under.
+fn key(page: &Page, url: &Url) -> Digest {
+    Digest::of(format!("{} {url}", page.registry).as_bytes())
 }
 
 /// A page that came packed.

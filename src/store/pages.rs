@@ -1,6 +1,7 @@
 //! Pages of registries as they were served, with what it takes to ask whether they changed.
 
-use std::io::{Read, Write};
+use std::fs;
+use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,18 @@ impl Store {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(Error::read(&path))?;
         Ok(parse(bytes))
+    }
+
+    /// Keeps no page under `key` any more.
+    ///
+    /// # Errors
+    /// [`Error::Write`] where there is one and it stays.
+    pub fn drop_page(&self, key: &Digest) -> Result<(), Error> {
+        let path = self.root.join("pages").join(key.hex());
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Write { path, source: error }),
+            _ => Ok(()),
+        }
     }
 
     /// Keeps a page under `key`.

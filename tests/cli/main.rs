@@ -5,12 +5,14 @@
 
 mod answers;
 mod app;
+mod archive;
 mod completions;
 mod diagnose;
 mod faults;
 mod formats;
 mod indexes;
 mod interrupted;
+mod killed;
 mod matrix;
 mod origins;
 mod profiles;
@@ -20,8 +22,12 @@ mod run;
 mod sizes;
 mod streams;
 mod trees;
+#[path = "../common/whole.rs"]
+mod whole;
 mod world;
 
+use std::fs;
+use std::path::Path;
 use std::process::Output;
 
 /// What was said on standard error.
@@ -36,5 +42,18 @@ fn expect(ran: &Output, code: i32, parts: &[&str]) {
     assert_eq!(ran.status.code(), Some(code), "{text}");
     for part in parts {
         assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
+}
+
+/// Copies a directory with all that is in it.
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copied(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
     }
 }

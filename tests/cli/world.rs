@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Cursor, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,8 +10,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use sparkbake::digest::Digest;
 use tempfile::TempDir;
+use zip::CompressionMethod;
+use zip::write::SimpleFileOptions;
+
+use crate::archive;
 
 /// A profile that the registries below can serve.
 pub(crate) const PROFILE: &str = r#"[target.aci]
@@ -32,6 +38,11 @@ keys = ["keys.gpg"]
 /// The profile with a jar that the repository does not have: where every run with it ends at the latest.
 pub(crate) fn with_missing_jar() -> String {
     format!("{PROFILE}\n[maven]\njars = [\"com.example:gone:1.0\"]\n")
+}
+
+/// The profile with all that [`World::whole`] has.
+pub(crate) fn with_packages() -> String {
+    format!("{PROFILE}\n[maven]\njars = [\"com.example:lib:1.0\"]\n\n[python]\nrequirements = [\"tiny\"]\n")
 }
 
 /// Name of the one Spark that the index has.
@@ -60,6 +71,43 @@ impl World {
         let sdist = sdist();
         world.write(&format!("pypi/pyspark/{SDIST}"), &sdist);
         world.list_sdist(&Digest::of(&sdist));
+        world
+    }
+
+    /// The same with registries of which a whole image can be made: an archive, a jar `com.example:lib:1.0` and a wheel
+    /// of `tiny` 1.0. All together are 100 KB.
+    pub(crate) fn whole(profile: &str) -> Self {
+        let world = Self::new(profile);
+        let _ = fs::remove_dir_all(world.root().join("debian"));
+        archive::write(&world.root().join("debian"), &world.root().join("project/keys.gpg"));
+        let at = "maven/com/example/lib/1.0/lib-1.0";
+        let jar = zipped(&[("noise", noise(500))]);
+        world.write(&format!("{at}.jar.sha256"), Digest::of(&jar).hex());
+        world.write(&format!("{at}.jar"), jar);
+        world.write(
+            &format!("{at}.pom"),
+            "<project><modelVersion>4.0.0</modelVersion><groupId>com.example</groupId><artifactId>lib</artifactId>\
+             <version>1.0</version></project>",
+        );
+        let metadata = b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n";
+        let kind = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
+        let mut files: Vec<(&str, Vec<u8>)> = vec![
+            ("tiny/__init__.py", b"x = 1\n".to_vec()),
+            ("tiny-1.0.dist-info/METADATA", metadata.to_vec()),
+            ("tiny-1.0.dist-info/WHEEL", kind.to_vec()),
+        ];
+        let mut record = String::new();
+        for (path, bytes) in &files {
+            let digest = URL_SAFE_NO_PAD.encode(hex::decode(Digest::of(bytes).hex()).unwrap());
+            writeln!(record, "{path},sha256={digest},{}", bytes.len()).unwrap();
+        }
+        writeln!(record, "tiny-1.0.dist-info/RECORD,,").unwrap();
+        files.push(("tiny-1.0.dist-info/RECORD", record.into_bytes()));
+        let wheel = zipped(&files);
+        let name = "tiny-1.0-py3-none-any.whl";
+        let link = format!(r#"<a href="{name}#sha256={}">{name}</a>"#, Digest::of(&wheel).hex());
+        world.write("pypi/tiny/index.html", link);
+        world.write(&format!("pypi/tiny/{name}"), wheel);
         world
     }
 
@@ -174,10 +222,10 @@ pub(crate) fn directory_url(root: &Path, name: &str) -> String {
 
 /// A source distribution that is just enough of PySpark, and does not compress.
 pub(crate) fn sdist() -> Vec<u8> {
-    let noise: Vec<u8> = (0_u32..2000).flat_map(|n| Digest::of(&n.to_le_bytes()).hex().into_bytes()).collect();
+    let jar = zipped(&[("noise", noise(2000))]);
     let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
     let info = b"Metadata-Version: 2.1\nName: pyspark\nVersion: 3.5.9\n\n".to_vec();
-    for (path, bytes) in [("PKG-INFO", info), ("deps/jars/noise.jar", noise)] {
+    for (path, bytes) in [("PKG-INFO", info), ("deps/jars/noise-1.jar", jar)] {
         let mut header = tar::Header::new_gnu();
         header.set_mode(0o644);
         header.set_size(bytes.len() as u64);
@@ -186,6 +234,21 @@ pub(crate) fn sdist() -> Vec<u8> {
         tar.append_data(&mut header, format!("pyspark-3.5.9/{path}"), bytes.as_slice()).unwrap();
     }
     tar.into_inner().unwrap().finish().unwrap()
+}
+
+/// So many times 64 bytes that do not compress to less than half.
+fn noise(count: u32) -> Vec<u8> {
+    (0..count).flat_map(|n| Digest::of(&n.to_le_bytes()).hex().into_bytes()).collect()
+}
+
+/// A zip archive of stored files.
+fn zipped(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, bytes) in files {
+        zip.start_file(*path, SimpleFileOptions::DEFAULT.compression_method(CompressionMethod::Stored)).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
 }
 
 /// What the server does with the first request for a file.

@@ -1,51 +1,39 @@
-//! X33: `lock`, `build` and `push` killed at any moment. What is there stays whole, and the next run finishes.
+//! X33: `lock`, `build` and `push` killed at any moment. What is there stays whole, and the next run finishes. `cli
+//! killed::` kills many more locks and builds, of a small image.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sparkbake::digest::Digest;
-
 use crate::registries::{KINDS, Registry};
+use crate::whole::{layout_is_whole, store_is_whole};
 use crate::{cache, command_in, emptied, fresh, manifest_digest, network, on_path, repository, said, tenth};
 
-/// Moments of each command.
+/// Moments of a push to each registry.
 const MOMENTS: u32 = 34;
+/// Moments of a lock and of a build.
+const FEW: u32 = 8;
 
-/// Kills the command at moments of its run, drawn at random; `after` hears of each before the next run, and
-/// `done` when that has ended. Moment 0 is a run that nothing happens to.
-fn killed(what: &str, command: &dyn Fn(u32) -> Command, after: &dyn Fn(u32), done: &dyn Fn(u32)) {
+/// Kills the command at so many moments of its run; a random tenth, but for `SPARKBAKE_TEST_ALL`. `after` hears of each
+/// before the next run, and `done` when that has ended. Moment 0 is a run that nothing happens to.
+fn killed(what: &str, moments: u32, command: &dyn Fn(u32) -> Command, after: &dyn Fn(u32), done: &dyn Fn(u32)) {
     // One run to its end tells how long a run is; the clock decides nothing else.
     let started = Instant::now();
     let ran = command(0).output().unwrap();
     assert!(ran.status.success(), "{what}: {}", said(&ran));
     let whole = started.elapsed();
     done(0);
-    let moments: Vec<u32> = (1..=MOMENTS).collect();
-    for moment in tenth(what, &moments) {
+    for moment in tenth(what, &(1..=moments).collect::<Vec<u32>>()) {
         let mut child = command(moment).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(whole * (moment - 1) / MOMENTS + Duration::from_millis(3));
+        thread::sleep(whole * (moment - 1) / moments + Duration::from_millis(3));
         child.kill().unwrap();
         child.wait().unwrap();
         after(moment);
         let ran = command(moment).output().unwrap();
-        assert!(ran.status.success(), "{what}, moment {moment} of {MOMENTS}: {}", said(&ran));
+        assert!(ran.status.success(), "{what}, moment {moment} of {moments}: {}", said(&ran));
         done(moment);
-    }
-}
-
-/// Every blob that a store got of its own is what its name says; what it shares with another was there before.
-#[track_caller]
-pub(crate) fn store_is_whole(store: &Path) {
-    for entry in fs::read_dir(store.join("blobs/sha256")).unwrap().map(Result::unwrap) {
-        if entry.metadata().unwrap().nlink() == 1 {
-            let digest = Digest::of(&fs::read(entry.path()).unwrap());
-            assert_eq!(digest.hex(), entry.file_name().to_str().unwrap());
-        }
     }
 }
 
@@ -55,7 +43,7 @@ fn x33_a_lock_that_is_killed_leaves_the_old_lockfile_or_the_new_one() {
     let text = fs::read_to_string(repository().join("profiles/minimal.toml")).unwrap();
     let old = fs::read(repository().join("lockfiles/spark-3.5.lock")).unwrap();
     let name = |moment: u32| format!("killed-lock-{moment}");
-    (0..=MOMENTS).for_each(|moment| drop(emptied(&name(moment))));
+    (0..=FEW).for_each(|moment| drop(emptied(&name(moment))));
     let command = |moment: u32| {
         let store = crate::place(&name(moment)).join("store");
         if !store.exists() {
@@ -76,7 +64,7 @@ fn x33_a_lock_that_is_killed_leaves_the_old_lockfile_or_the_new_one() {
         assert_eq!(new.get_or_init(|| lock(moment)), &lock(moment), "moment {moment}");
         fs::remove_dir_all(crate::place(&name(moment))).unwrap();
     };
-    killed("lock", &command, &after, &done);
+    killed("lock", FEW, &command, &after, &done);
     assert_ne!(new.get(), Some(&old));
 }
 
@@ -91,7 +79,7 @@ fn x33_a_build_that_is_killed_leaves_the_old_layout_or_the_new_one() {
     assert!(ran.as_ref().unwrap().status.success(), "{}", said(&ran.unwrap()));
     let old = manifest_digest(&before.join("x"));
     let name = |moment: u32| format!("killed-build-{moment}");
-    (0..=MOMENTS).for_each(|moment| drop(emptied(&name(moment))));
+    (0..=FEW).for_each(|moment| drop(emptied(&name(moment))));
     let command = |moment: u32| {
         let cwd = crate::place(&name(moment));
         let store = cwd.join("store");
@@ -112,22 +100,8 @@ fn x33_a_build_that_is_killed_leaves_the_old_layout_or_the_new_one() {
         assert_eq!(manifest_digest(&crate::place(&name(moment)).join("x")), new, "moment {moment}");
         fs::remove_dir_all(crate::place(&name(moment))).unwrap();
     };
-    killed("build", &command, &after, &done);
+    killed("build", FEW, &command, &after, &done);
     assert_ne!(old, new);
-}
-
-/// All that the layout's index leads to is there, to the byte; the digest of its only image.
-#[track_caller]
-fn layout_is_whole(layout: &Path) -> String {
-    let digest = manifest_digest(layout);
-    let (manifest, _) = crate::image(layout);
-    let named = manifest["layers"].as_array().unwrap().iter().chain([&manifest["config"]]);
-    let named = named.map(|one| one["digest"].as_str().unwrap().to_owned());
-    for digest in named.chain([digest.clone()]) {
-        let bytes = fs::read(layout.join("blobs/sha256").join(&digest[7..])).unwrap();
-        assert_eq!(Digest::of(&bytes).to_string(), digest);
-    }
-    digest
 }
 
 #[test]
@@ -147,7 +121,7 @@ fn x33_a_push_that_is_killed_moves_no_tag_and_is_finished_by_the_next() {
         let found = |moment: u32| registry.finds(&format!("killed/at-{moment}:1"));
         let after = |moment: u32| assert!(found(moment).is_none_or(|found| found == digest), "{kind:?}, {moment}");
         let done = |moment: u32| assert_eq!(found(moment).as_ref(), Some(&digest), "{kind:?}, {moment}");
-        killed(&format!("push to {kind:?}"), &command, &after, &done);
+        killed(&format!("push to {kind:?}"), MOMENTS, &command, &after, &done);
         assert_eq!(fs::read_dir(store.join("uploads")).map_or(0, Iterator::count), 0, "{kind:?}");
     }
 }

@@ -32,6 +32,8 @@ mod resolvers;
 mod run;
 mod runtimes;
 mod settings;
+#[path = "../common/whole.rs"]
+mod whole;
 
 use std::ffi::OsStr;
 use std::fs;

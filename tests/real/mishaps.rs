@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::whole::store_is_whole;
 use crate::{
-    cache, command_in, fresh, have, inputs_only, json, killed, manifest_digest, place, project, repository, said,
-    sparkbake, sparkbake_in,
+    cache, command_in, fresh, have, inputs_only, json, manifest_digest, place, project, repository, said, sparkbake,
+    sparkbake_in,
 };
 
 #[test]
@@ -96,7 +97,7 @@ fn x34_builds_at_once_share_a_store_and_a_layout() {
         assert_eq!(String::from_utf8(ran.stdout).unwrap(), expected);
     }
     // Nothing is half there, and nothing is left of what was being written.
-    killed::store_is_whole(&store);
+    store_is_whole(&store);
     assert_eq!(fs::read_dir(store.join("tmp")).unwrap().count(), 0);
     let index = json(&cwd.join("all/index.json"));
     let mut there: Vec<&str> =
