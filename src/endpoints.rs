@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
@@ -149,6 +149,15 @@ pub struct Endpoints {
     further: Mutex<BTreeMap<String, Endpoint>>,
     /// Maven's root from Spark's Ivy jar, the last resort.
     ivy: Mutex<Option<String>>,
+    memory: Option<Arc<dyn Memory>>,
+}
+
+/// What tools that are slow to start have said before.
+pub trait Memory: fmt::Debug + Send + Sync {
+    /// What a program said, by what tells it from another.
+    fn recall(&self, program: &str) -> Option<String>;
+    /// Keeps that for other processes, where that can be done.
+    fn keep(&self, program: &str, said: &str);
 }
 
 /// Gets ready to look for the registries; nothing is read yet.
@@ -159,10 +168,17 @@ pub fn discover(environment: &Environment) -> Endpoints {
         found: [const { OnceLock::new() }; 4],
         further: Mutex::default(),
         ivy: Mutex::default(),
+        memory: None,
     }
 }
 
 impl Endpoints {
+    /// The same, which asks no tool twice what its default is.
+    #[must_use]
+    pub fn remembering(self, memory: Arc<dyn Memory>) -> Self {
+        Self { memory: Some(memory), ..self }
+    }
+
     /// The endpoint of a registry.
     ///
     /// # Errors
@@ -238,7 +254,7 @@ impl Endpoints {
             return Ok(endpoint);
         }
         let tool = match registry {
-            Registry::Pypi => python::find(environment)?,
+            Registry::Pypi => python::find(environment, self.memory.as_deref())?,
             Registry::Maven => match maven::find(environment)? {
                 None => self.suggested()?,
                 found => found,

@@ -125,6 +125,14 @@ pub trait Index: Sync {
     /// Tells which pages will be asked for soon, so that they can be fetched side by side.
     /// A failure here is reported by the `get` that follows.
     fn prefetch(&self, _pages: &[Page]) {}
+
+    /// The bytes of that size and digest, where somebody gave them to [`Index::keep`], now or in an earlier run.
+    fn kept(&self, _size: u64, _digest: &Digest) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Keeps what costs more to make of a page than to read, where there is a store; else nothing happens.
+    fn keep(&self, _bytes: &[u8]) {}
 }
 
 /// Bytes that can be read at any place, by several threads at once.

@@ -71,12 +71,14 @@ use modules::BootLayer;
 use universe::{ABSENT, RUNTIME, Universe};
 
 /// Raised with every change of what is found.
-pub const RULES_VERSION: u32 = 4;
+pub const RULES_VERSION: u32 = 5;
 
 /// A jar of the class path.
 pub struct Jar {
     /// File name: `delta-spark_2.12-3.3.2.jar`.
     pub name: String,
+    /// Maven's group, where it came by a coordinate; empty where that is not known.
+    pub group: String,
     /// Why it is here, as in the lock.
     pub via: String,
     /// Where the user asked for it, where that is known.

@@ -53,7 +53,15 @@ impl Words<'_, '_> {
                     continue;
                 }
             }
-            problems.extend(self.cause(*cause, findings, removed));
+            // A jar that came lacks something of jars that came with it.
+            let ours = |finding: &&&Finding| match *cause {
+                Cause::Changed(to) => !self.of_one_release(self.universe.jar(finding.source), to),
+                _ => true,
+            };
+            let findings: Vec<&Finding> = findings.iter().filter(ours).copied().collect();
+            if !findings.is_empty() {
+                problems.extend(self.cause(*cause, &findings, removed));
+            }
         }
         problems
     }
@@ -67,7 +75,10 @@ impl Words<'_, '_> {
 
     fn identity(&self, number: u32) -> Option<identity::Identity> {
         let at = usize::try_from(number).ok()?;
-        identity::of(&self.path.get(at)?.name, &self.facts.get(at)?.jar)
+        let (jar, facts) = (self.path.get(at)?, self.facts.get(at)?);
+        let identity = identity::of(&jar.name, &facts.jar)?;
+        let asked = Some(&jar.group).filter(|group| !group.is_empty()).cloned();
+        Some(identity::Identity { group: asked.or(identity.group), ..identity })
     }
 
     fn cause(&self, cause: Cause, findings: &[&Finding], removed: &[&Jar]) -> Option<Problem> {
@@ -310,6 +321,7 @@ static NOBODY: std::sync::LazyLock<Jar> = std::sync::LazyLock::new(|| Jar {
     via: String::new(),
     at: None,
     role: Role::Stock,
+    group: String::new(),
     known_by: String::new(),
     bytes: Box::new(Vec::new()),
 });

@@ -152,7 +152,15 @@ fn jar(name: &str, role: Role, classes: &[Class]) -> Jar {
 
 fn raw(name: &str, role: Role, bytes: Vec<u8>) -> Jar {
     let via = if role == Role::Stock { "" } else { "maven.jars" };
-    Jar { name: name.to_owned(), via: via.to_owned(), at: None, role, known_by: String::new(), bytes: Box::new(bytes) }
+    Jar {
+        name: name.to_owned(),
+        group: String::new(),
+        via: via.to_owned(),
+        at: None,
+        role,
+        known_by: String::new(),
+        bytes: Box::new(bytes),
+    }
 }
 
 /// A runtime with one class.

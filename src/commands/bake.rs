@@ -31,7 +31,7 @@ pub(super) fn layer(part: &LayerPlan, recipe: Recipe, epoch: u64, world: &World)
     }
     let how = Rendering { recipe, epoch, threads: world.threads };
     let render =
-        |out: &mut (dyn std::io::Write + Send)| layer::render(&part.name, &part.entries, &how, &world.store, out);
+        |out: &mut (dyn std::io::Write + Send)| layer::render(&part.name, &part.entries, &how, &*world.store, out);
     let (digest, size, diff_id) = world.store.put(render)?;
     let layer = Layer { name: part.name.clone(), diff_id, digest, size };
     world.store.put_record("layer", &key, &layer)?;

@@ -54,7 +54,7 @@ fn in_profile<T>(
 ) -> Result<T, Error> {
     let java = stack.java.parse().map_err(|_| Error::archive(&stack.java, "is no feature release of Java"))?;
     let image = &gathered.modules;
-    let bytes = outside::open(image, &world.store)?;
+    let bytes = outside::open(image, &*world.store)?;
     let path = ClassPath {
         jars: &gathered.class_path,
         java,
@@ -387,7 +387,7 @@ fn jar_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
 fn jar(path: &Path, role: Role) -> Result<Jar, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (file, known_by) = open(path)?;
-    Ok(Jar { name, via: String::new(), at: None, role, known_by, bytes: Box::new(file) })
+    Ok(Jar { name, group: String::new(), via: String::new(), at: None, role, known_by, bytes: Box::new(file) })
 }
 
 /// A file, and what its bytes are known by: device, inode, size and times, one of which changes with them.

@@ -240,7 +240,7 @@ fn debian<'a>(
         certificates: &certificates,
         epoch,
     };
-    let root = root::root(&request, &world.store)?;
+    let root = root::root(&request, &*world.store)?;
     if world.verbose {
         for path in &root.dropped_set_id {
             world.ui.note(format_args!("set-ID bit dropped: {path}"));
@@ -300,11 +300,12 @@ fn class_path(
         let by = replaced(entry.path.name());
         all.push(classpath::Jar {
             name: entry.path.name().to_owned(),
+            group: String::new(),
             via: String::new(),
             at: by.and_then(|by| asked(by).1),
             role: if by.is_some() { Role::Removed } else { Role::Stock },
             known_by: known_by(source),
-            bytes: outside::open(source, &world.store)?,
+            bytes: outside::open(source, &*world.store)?,
         });
     }
     for jar in &contents.jars {
@@ -315,7 +316,11 @@ fn class_path(
             artifact.and_then(|artifact| artifact.via.first().cloned()).unwrap_or_else(|| "maven.files".to_owned());
         let role = if artifact.is_some() { Role::Added } else { Role::Own };
         let (known_by, bytes) = (jar.digest.to_string(), world.store.open(&jar.digest)?);
-        all.push(classpath::Jar { name: jar.file.clone(), via, at, role, known_by, bytes });
+        let group = match artifact.map(|artifact| &artifact.coordinate) {
+            Some(Coordinate::Maven { group, .. }) => group.clone(),
+            _ => String::new(),
+        };
+        all.push(classpath::Jar { name: jar.file.clone(), group, via, at, role, known_by, bytes });
     }
     // As `ls` has them: the order of a wildcard is the directory's, which nothing fixes.
     all.sort_by(|a, b| a.name.cmp(&b.name));

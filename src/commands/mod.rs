@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use crate::cli::{Cli, Color, Command, InputsFrom};
+use crate::digest::Digest;
 use crate::endpoints::{self, Endpoints};
 use crate::environment::Environment;
 use crate::error::{Error, Failure};
@@ -82,7 +83,7 @@ pub struct World {
     /// Whether more is said.
     pub verbose: bool,
     /// The content-addressed cache.
-    pub store: Store,
+    pub store: Arc<Store>,
     /// Where locked files are looked for first, and whether by plain http.
     inputs: (InputsFrom, bool),
     endpoints: Endpoints,
@@ -99,6 +100,7 @@ impl World {
         let mode = Mode::decide(&environment, cli.global.quiet);
         let inputs = cli.command.inputs().map(|(inputs, plain)| (inputs.clone(), plain)).unwrap_or_default();
         let store = Store::open(environment.cache_dir()?, environment.now)?;
+        let store = Arc::new(if matches!(cli.command, Command::Rebuild(_)) { store.anew() } else { store });
         Ok(Self {
             ui: Ui::new(mode, colour.decide(&environment, environment.stderr_is_terminal)),
             colour: colour.decide(&environment, environment.stdout_is_terminal),
@@ -106,8 +108,8 @@ impl World {
             offline: cli.global.offline,
             inputs,
             verbose: cli.global.verbose,
-            store: if matches!(cli.command, Command::Rebuild(_)) { store.anew() } else { store },
-            endpoints: endpoints::discover(&environment),
+            endpoints: endpoints::discover(&environment).remembering(Arc::<Store>::clone(&store)),
+            store,
             net: Net::new(&environment)?,
             environment,
         })
@@ -126,6 +128,18 @@ impl World {
     #[must_use]
     pub fn registries(&self) -> Registries<'_> {
         Registries::new(&self.endpoints, &self.net, &self.store, self.offline)
+    }
+}
+
+/// What tools said is a memoised result like others.
+impl endpoints::Memory for Store {
+    fn recall(&self, program: &str) -> Option<String> {
+        self.record("said", &Digest::of(program.as_bytes())).ok()?
+    }
+
+    fn keep(&self, program: &str, said: &str) {
+        // A store that cannot keep it costs time alone.
+        let _ = self.put_record("said", &Digest::of(program.as_bytes()), &said);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::matrix::{self, Release, Stack};
 use crate::maven::{self, Exclusion, Platform, Requested, Root, bundled, place};
 use crate::net::Registries;
 use crate::outside::{Index, Page, ReadAt, Registry, Slice};
-use crate::problem::{Problem, codes};
+use crate::problem::{At, Problem, codes};
 use crate::profile::Profile;
 use crate::project::{self, OwnFiles};
 use crate::pypi;
@@ -183,7 +183,7 @@ fn suggest_maven(pyspark: &Artifact, sdist: &pypi::sdist::Sdist, world: &World) 
         name.starts_with("ivy-") && std::path::Path::new(name).extension().is_some_and(|e| e == "jar")
     });
     let Some(MemberKind::File { offset, size, .. }) = ivy.map(|member| &member.kind) else { return };
-    let Ok(spool) = crate::outside::Blobs::unpacked(&world.store, &pyspark.sha256) else { return };
+    let Ok(spool) = crate::outside::Blobs::unpacked(&*world.store, &pyspark.sha256) else { return };
     let jar: Box<dyn ReadAt> = Box::new(Slice::new(spool, *offset, *size));
     if let Some(root) = endpoints::maven_from_ivy(jar.as_ref()) {
         world.endpoints.suggest_maven(root);
@@ -204,16 +204,17 @@ fn jars(
     let shipped: Vec<bundled::Bundled> = shipped.iter().filter_map(|file| bundled::Bundled::parse(file)).collect();
     let mut problems = Vec::new();
     let roots = roots(asked, stack, registries, &mut problems)?;
-    let instead = overrides(profile, stack, &shipped, &mut problems);
+    let mut instead = overrides(profile, stack, &shipped, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into());
     }
+    let platform = Platform { jdk: jdk.to_owned(), arch: "amd64".to_owned() };
+    instead.extend(hadoop(profile, stack, &shipped, &platform, registries)?);
     if roots.is_empty() && instead.is_empty() {
         return Ok((Vec::new(), Vec::new(), problems));
     }
     let exclude: Vec<Exclusion> =
         profile.maven.exclude.iter().filter_map(|text| Exclusion::parse(&text.value)).collect();
-    let platform = Platform { jdk: jdk.to_owned(), arch: "amd64".to_owned() };
     let resolution = maven::resolve(
         &maven::Request { roots, platform, exclude, kept: asked.kept.maven.clone(), ..maven::Request::default() },
         registries,
@@ -303,7 +304,43 @@ fn published(
     Ok(None)
 }
 
-/// `[maven] override`, and Hadoop's client jars where another Hadoop than Spark's is asked for.
+/// Hadoop's jars where another Hadoop than Spark's is asked for: those that Spark ships, and what their closure has of
+/// Hadoop's other projects and Spark ships too, such as its shaded Guava.
+fn hadoop(
+    profile: &Profile,
+    stack: &Stack,
+    shipped: &[bundled::Bundled],
+    platform: &Platform,
+    registries: &Registries<'_>,
+) -> Result<Vec<(Coordinate, Vec<String>)>, Failure> {
+    let is_other = |jar: &&bundled::Bundled| jar.artifact.starts_with("hadoop-") && jar.version != stack.hadoop;
+    let is_numbered_apart = |jar: &&bundled::Bundled| jar.artifact == HADOOP_GUAVA;
+    let (apart, others): (Vec<_>, Vec<_>) = shipped.iter().filter(is_other).partition(is_numbered_apart);
+    let coordinates = others.iter().map(|jar| Coordinate::jar("org.apache.hadoop", &jar.artifact, &stack.hadoop));
+    let coordinates: Vec<Coordinate> = coordinates.collect();
+    let mut chosen = coordinates.clone();
+    if !apart.is_empty() && !coordinates.is_empty() {
+        let at =
+            profile.stack.hadoop.as_ref().map_or_else(|| At::new("stack.hadoop", 0..0), |hadoop| hadoop.at.clone());
+        let roots = coordinates.into_iter().map(|coordinate| Root { coordinate, at: at.clone() }).collect();
+        let asked = maven::Request { roots, platform: platform.clone(), ..maven::Request::default() };
+        let closure = maven::resolve(&asked, registries)?.chosen;
+        let differs = |one: &Coordinate| apart.iter().any(|jar| is_version_of(one, jar));
+        chosen.extend(closure.into_iter().map(|one| one.coordinate).filter(differs));
+    }
+    Ok(chosen.into_iter().map(|coordinate| (coordinate, vec!["stack.hadoop".to_owned()])).collect())
+}
+
+/// Of the project `hadoop-thirdparty`, whose releases have numbers of their own.
+const HADOOP_GUAVA: &str = "hadoop-shaded-guava";
+
+/// Whether a jar is another version of one that Spark ships.
+fn is_version_of(one: &Coordinate, shipped: &bundled::Bundled) -> bool {
+    matches!(one, Coordinate::Maven { group, artifact, version, .. }
+        if group.starts_with("org.apache.hadoop") && *artifact == shipped.artifact && *version != shipped.version)
+}
+
+/// `[maven] override`.
 fn overrides(
     profile: &Profile,
     stack: &Stack,
@@ -325,10 +362,6 @@ fn overrides(
                 problem.help(format!("to add it, write \"{}:{}\" into `[maven] jars`", name.value, version.value)),
             );
         }
-    }
-    let other = |jar: &&bundled::Bundled| jar.artifact.starts_with("hadoop-") && jar.version != stack.hadoop;
-    for jar in shipped.iter().filter(other).filter(|jar| jar.artifact != "hadoop-shaded-guava") {
-        all.push((Coordinate::jar("org.apache.hadoop", &jar.artifact, &stack.hadoop), vec!["stack.hadoop".to_owned()]));
     }
     all
 }

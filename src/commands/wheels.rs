@@ -136,7 +136,7 @@ pub(super) fn request(
     let mut files = Vec::new();
     for path in &profile.python.files {
         let Some((digest, size)) = own.stored.get(&path.value) else { continue };
-        let bytes = Blobs::open(&world.store, digest)?;
+        let bytes = Blobs::open(&*world.store, digest)?;
         files.push(OwnWheel {
             at: path.at.clone(),
             file: path.value.rsplit('/').next().unwrap_or(&path.value).to_owned(),

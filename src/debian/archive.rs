@@ -119,17 +119,30 @@ fn promise(found: &Found, arch: &str) -> Result<Promise, Error> {
 }
 
 /// The texts of the suites' `Packages`, fetched by the digests that the releases promise and
-/// decompressed side by side.
+/// decompressed side by side; one that an earlier run decompressed is taken as it is.
 pub(super) fn packages(found: &[Found], request: &Request, index: &dyn Index) -> Result<Vec<String>, Error> {
     let promises: Vec<Promise> = found.iter().map(|f| promise(f, &request.arch)).collect::<Result<_, _>>()?;
-    index.prefetch(&promises.iter().map(|promise| promise.page.clone()).collect::<Vec<_>>());
-    side_by_side(&promises, |promise| {
+    let kept: Vec<Option<String>> = side_by_side(&promises, |promise| {
+        let known = promise.unpacked.and_then(|(size, digest)| index.kept(size, &digest));
+        Ok(known.and_then(|bytes| String::from_utf8(bytes).ok()))
+    })?;
+    let pairs: Vec<(&Promise, Option<String>)> = promises.iter().zip(kept).collect();
+    let missing = pairs.iter().filter(|(_, kept)| kept.is_none());
+    index.prefetch(&missing.map(|(promise, _)| promise.page.clone()).collect::<Vec<_>>());
+    side_by_side(pairs, |(promise, kept)| {
+        if let Some(text) = kept {
+            return Ok(text);
+        }
         let served = match (index.get(&promise.page)?, &promise.plain) {
             (None, Some(plain)) => index.get(plain)?,
             (served, _) => served,
         };
         let served = served.ok_or_else(|| Error::registry(&promise.what, "the registry does not have it"))?;
-        unpack(promise, &served.bytes)
+        let text = unpack(promise, &served.bytes)?;
+        if promise.unpacked.is_some() {
+            index.keep(text.as_bytes());
+        }
+        Ok(text)
     })
 }
 
@@ -168,7 +181,7 @@ fn unpack(promise: &Promise, packed: &[u8]) -> Result<String, Error> {
 /// ([`registry_of`]), so an index that names files of the other archive is refused.
 pub(super) fn read<'a>(found: &[Found], texts: &'a [String], arch: &str) -> Result<Vec<Vec<Package<'a>>>, Error> {
     let pairs: Vec<(&Found, &'a String)> = found.iter().zip(texts).collect();
-    side_by_side(&pairs, |(found, text)| {
+    side_by_side(pairs, |(found, text)| {
         let what = found.archive.what("Packages");
         let packages = packages::read(&what, text, arch)?;
         match packages.iter().find(|package| registry_of(package.filename) != found.archive.registry) {
@@ -182,12 +195,13 @@ pub(super) fn read<'a>(found: &[Found], texts: &'a [String], arch: &str) -> Resu
 }
 
 /// The results of one thread for each item, in the items' order; the first error of that order.
-fn side_by_side<'i, I: Sync, T: Send>(
-    items: &'i [I],
-    work: impl Fn(&'i I) -> Result<T, Error> + Sync,
+fn side_by_side<I: Send, T: Send>(
+    items: impl IntoIterator<Item = I>,
+    work: impl Fn(I) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
+    let work = &work;
     std::thread::scope(|scope| {
-        let threads: Vec<_> = items.iter().map(|item| scope.spawn(|| work(item))).collect();
+        let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || work(item))).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),

@@ -1,23 +1,25 @@
 //! The Python package index as pip and uv know it.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::Deserialize;
 
-use super::{Endpoint, text_of};
+use super::{Endpoint, Memory, text_of};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::outside::Registry;
 use crate::program;
 
 /// pip's configuration first, then uv's, then what their help texts say is the default.
-pub(super) fn find(environment: &Environment) -> Result<Option<Endpoint>, Error> {
+pub(super) fn find(environment: &Environment, memory: Option<&dyn Memory>) -> Result<Option<Endpoint>, Error> {
     let configured = match pip(environment)? {
         None => uv(environment)?,
         found => found,
     };
-    let named = configured.or_else(|| told(environment));
+    let named = configured.or_else(|| told(environment, memory));
     named.map(|(url, origin)| Endpoint::parse(Registry::Pypi, [url.as_str()], origin)).transpose()
 }
 
@@ -173,8 +175,9 @@ pub(super) fn beside(environment: &Environment) -> Result<Option<String>, Error>
     Ok(None)
 }
 
-/// What the installed tools' help texts call the default.
-fn told(environment: &Environment) -> Named {
+/// What the installed tools' help texts call the default. pip takes half a second to say it, which is remembered until the
+/// program is another.
+fn told(environment: &Environment, memory: Option<&dyn Memory>) -> Named {
     let asks: [(&str, &[&str]); 4] = [
         ("pip", &["install", "--help"]),
         ("pip3", &["install", "--help"]),
@@ -183,9 +186,24 @@ fn told(environment: &Environment) -> Named {
     ];
     asks.iter().find_map(|(program, arguments)| {
         let path = environment.program(program)?;
-        let text = said(environment, &path, arguments)?;
-        Some((default_in(&text)?, format!("the help text of {}", path.display())))
+        let origin = format!("the help text of {}", path.display());
+        let file = identity(&path);
+        let remembered = memory.zip(file.as_deref());
+        if let Some(url) = remembered.and_then(|(memory, file)| memory.recall(file)) {
+            return Some((url, origin));
+        }
+        let url = default_in(&said(environment, &path, arguments)?)?;
+        if let Some((memory, file)) = remembered {
+            memory.keep(file, &url);
+        }
+        Some((url, origin))
     })
+}
+
+/// What a program's file is told from another by.
+fn identity(path: &Path) -> Option<String> {
+    let meta = fs::metadata(path).ok()?;
+    Some(format!("{} {} {} {}", path.display(), meta.len(), meta.mtime(), meta.mtime_nsec()))
 }
 
 fn said(environment: &Environment, tool: &Path, arguments: &[&str]) -> Option<String> {

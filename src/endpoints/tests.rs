@@ -142,3 +142,42 @@ fn what_is_set_is_found_again_beside_what_was_there() {
     assert!(set(&environment, Registry::Debian, None, "d.example").is_err());
     assert!(set(&environment, Registry::Debian, None, "").is_err());
 }
+
+#[derive(Debug, Default)]
+struct Notes(Mutex<BTreeMap<String, String>>);
+
+impl Memory for Notes {
+    fn recall(&self, program: &str) -> Option<String> {
+        self.0.lock().unwrap().get(program).cloned()
+    }
+
+    fn keep(&self, program: &str, said: &str) {
+        self.0.lock().unwrap().insert(program.to_owned(), said.to_owned());
+    }
+}
+
+/// pip is slow to start: what it says is kept until the program is another.
+#[test]
+fn a_tool_is_asked_once_what_its_default_is() {
+    let script = |version: u32| {
+        format!(
+            "#!/bin/sh\necho {version} >>\"$0.asked\"\necho '--index-url (default https://v{version}.example/simple)'\n"
+        )
+    };
+    let (dir, mut environment) = machine(&[("/bin/pip", &script(1))], &[]);
+    let pip = dir.path().join("system/bin/pip");
+    let may_run = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&pip, may_run).unwrap();
+    environment.vars.insert("PATH".to_owned(), format!("{}:/usr/bin:/bin", pip.parent().unwrap().display()));
+    let notes = Arc::new(Notes::default());
+    let ask = || {
+        let endpoints = discover(&environment).remembering(Arc::<Notes>::clone(&notes));
+        endpoints.get(Registry::Pypi).unwrap().mirrors[0].url.to_string()
+    };
+    let asked = || fs::read_to_string(dir.path().join("system/bin/pip.asked")).unwrap();
+    assert_eq!([ask(), ask()], ["https://v1.example/simple/"; 2]);
+    assert_eq!(asked(), "1\n");
+    fs::write(&pip, script(22)).unwrap();
+    assert_eq!(ask(), "https://v22.example/simple/");
+    assert_eq!(asked(), "1\n22\n");
+}

@@ -149,10 +149,7 @@ impl<'a> Registries<'a> {
 
     /// A page whose digest is known lies in the store as a blob and is never asked for again.
     fn promised(&self, page: &Page, size: u64, digest: &Digest) -> Result<Option<Served>, Error> {
-        if self.store.intact(digest, size)? {
-            let blob = crate::outside::Blobs::open(self.store, digest)?;
-            let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
-            blob.read_exact_at(&mut bytes, 0).map_err(Error::read(self.store.path(digest)))?;
+        if let Some(bytes) = self.blob(size, digest)? {
             let url = self.url(page)?;
             return Ok(Some(Served { bytes, media_type: None, url }));
         }
@@ -166,6 +163,17 @@ impl<'a> Registries<'a> {
         let path = self.store.path(digest);
         self.store.put(|out| out.write_all(&bytes).map_err(Error::write(path)))?;
         Ok(Some(Served { bytes, media_type: head.media_type, url: head.url }))
+    }
+
+    /// The bytes of a blob that is in the store.
+    fn blob(&self, size: u64, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
+        if !self.store.intact(digest, size)? {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+        let blob = crate::outside::Blobs::open(self.store, digest)?;
+        blob.read_exact_at(&mut bytes, 0).map_err(Error::read(self.store.path(digest)))?;
+        Ok(Some(bytes))
     }
 
     /// A page that may change: asked for again with what the store knows of it.
@@ -238,6 +246,15 @@ impl Index for Registries<'_> {
     fn file(&self, page: &Page, promised: Option<&Digest>) -> Result<Option<Whole>, Error> {
         let Some((sha256, size)) = self.bring(page, promised, &|_| Ok(()))? else { return Ok(None) };
         Ok(Some(Whole { size, sha256, bytes: Box::new(self.store.open_unchecked(&sha256)?) }))
+    }
+
+    fn kept(&self, size: u64, digest: &Digest) -> Option<Vec<u8>> {
+        self.blob(size, digest).ok()?
+    }
+
+    fn keep(&self, bytes: &[u8]) {
+        // A store that cannot keep them costs time alone.
+        let _ = self.store.put(|out| out.write_all(bytes).map_err(Error::write(self.store.root())));
     }
 
     fn prefetch(&self, pages: &[Page]) {

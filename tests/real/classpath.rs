@@ -186,6 +186,7 @@ fn foretell(case: &Case, place: &Path, runtime: &Runtime) -> Vec<String> {
             via: String::new(),
             at: None,
             role: Role::Added,
+            group: String::new(),
             known_by: String::new(),
             bytes: Box::new(fs::read(place.join(name)).unwrap()),
         })

@@ -109,3 +109,14 @@ fn a_project_of_ones_own_index_is_found_there_again() {
     assert_eq!(nobody.status.code(), Some(3), "{}", said(&nobody));
     assert!(said(&nobody).contains("sparkbake endpoints set pypi:corp URL"), "{}", said(&nobody));
 }
+
+/// Another Hadoop comes with all that Spark ships of it, its own Guava among them. What that breaks is one line a cause,
+/// and what Hadoop's jars lack of each other is Hadoop's.
+#[test]
+fn another_hadoop_comes_whole_and_what_it_breaks_is_told() {
+    let pinned = include_str!("../../profiles/minimal.toml").replace("java = ", "hadoop = \"3.4.1\"\njava = ");
+    let directory = project("locks-hadoop", &pinned);
+    let mut told = String::new();
+    transcript(&directory, &mut told, &["lock"]);
+    insta::assert_snapshot!(told);
+}
