@@ -149,7 +149,9 @@ fn of_python(of: &ResolvePython, typed: &Typed, world: &World) -> Result<python:
         None => Err(Stop::Usage(format!("--no-deps-of {text}: name==version is meant"))),
     });
     let indexes = of.index.iter().map(|text| match text.split_once('=') {
-        Some((index, project)) if profile::is_index(index) => Ok((project.to_owned(), index.to_owned())),
+        Some((index, project)) if profile::is_index(index) && profile::is_projects(project) => {
+            Ok((project.to_owned(), index.to_owned()))
+        }
         _ => Err(Stop::Usage(format!("--index {text}: index=project is meant, such as corp=our-*"))),
     });
     let lock = match &of.lock {

@@ -169,6 +169,14 @@ pub fn is_index(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+/// Whether a text is the normalised name of a Python project (PEP 503), or the beginning of such names and `*`.
+#[must_use]
+pub fn is_projects(text: &str) -> bool {
+    let name = text.strip_suffix('*').unwrap_or(text);
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
 /// Whose lock a file is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockKind {

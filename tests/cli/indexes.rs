@@ -50,6 +50,10 @@ fn x29_a_project_comes_from_its_own_index_alone() {
       = help: check the spelling, or say in python.indexes that another has it
     error: command line: 1 error
     ");
+    // A name that no project has would protect nothing.
+    let misspelt = told(&world, &["resolve", "python", "our-core", "--index", "corp=Our_*"]).output().unwrap();
+    let text = "error: --index corp=Our_*: index=project is meant, such as corp=our-*\n";
+    assert_eq!((misspelt.status.code(), said(&misspelt).as_str()), (Some(2), text));
     // Nobody says where it is: no other index is asked in its place.
     let nowhere = world.run(&OURS);
     assert_eq!(nowhere.status.code(), Some(3));

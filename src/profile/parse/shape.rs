@@ -7,7 +7,7 @@ use url::Url;
 use super::walk::{list, nearest};
 use crate::problem::Problem;
 use crate::problem::codes::profile::BAD_VALUE;
-use crate::profile::{LockKind, is_index, requirement};
+use crate::profile::{LockKind, is_index, is_projects, requirement};
 use crate::reference::{Origin, Repository};
 
 /// Says what is wrong with a text, without a place.
@@ -292,12 +292,9 @@ pub(super) fn index(text: &str) -> Option<Problem> {
 
 /// A project by its normalised name (PEP 503), or the beginning of such names and `*`.
 pub(super) fn projects(text: &str) -> Option<Problem> {
-    let name = text.strip_suffix('*').unwrap_or(text);
-    let fits = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     match text {
         "pyspark" => Some(misfit("`pyspark` is the stack's own".to_owned(), "comes with `stack.spark`".to_owned())),
-        _ if fits => None,
+        _ if is_projects(text) => None,
         _ => not(text, "the normalised name of a project, or the beginning of names and `*`", "our-features`, `our-*"),
     }
 }
