@@ -9,12 +9,15 @@
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
+use std::ops::Sub;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Method, StatusCode};
+use serde::Serialize;
 use url::Url;
 
 use crate::endpoints::{Credentials, Netrc, Secret};
@@ -51,6 +54,25 @@ pub struct Net {
     netrc: Netrc,
     /// The first pause before another try; doubled each time.
     pause: Duration,
+    requests: AtomicU64,
+    received: AtomicU64,
+}
+
+/// What was asked of registries of files and came from them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Requests, those that were made again and those that redirects led to among them.
+    pub requests: u64,
+    /// Bytes of their answers' bodies.
+    pub received: u64,
+}
+
+impl Sub for Traffic {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self { requests: self.requests - before.requests, received: self.received - before.received }
+    }
 }
 
 /// One thing to ask for.
@@ -177,7 +199,15 @@ impl Net {
             .pool_max_idle_per_host(16)
             .build()
             .map_err(|e| Error::Program { program: "HTTP client".into(), reason: chain(&e) })?;
-        Ok(Self { client, netrc: Netrc::read(environment)?, pause: Duration::from_millis(500) })
+        let (requests, received) = Default::default();
+        Ok(Self { client, netrc: Netrc::read(environment)?, pause: Duration::from_millis(500), requests, received })
+    }
+
+    /// What [`Net::get`] asked for and got so far.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        let [requests, received] = [&self.requests, &self.received].map(|count| count.load(Ordering::Relaxed));
+        Traffic { requests, received }
     }
 
     /// One request of any method, to go with what only its protocol knows: no other try, no redirect
@@ -240,7 +270,7 @@ impl Net {
         }
         let head = head(&url, response.headers());
         *same = head.validators.etag.clone().filter(|tag| !tag.starts_with("W/"));
-        self::body(response, sink, request.limit, &fail)?;
+        self::body(response, sink, request.limit, &self.received, &fail)?;
         Ok(Answer::Body(head))
     }
 
@@ -282,6 +312,7 @@ impl Net {
         start: u64,
         same: Option<&str>,
     ) -> Result<Response, reqwest::Error> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let mut ask = self.client.get(url.clone()).header(header::ACCEPT_ENCODING, "identity");
         if let Some(accept) = request.accept {
             ask = ask.header(header::ACCEPT, accept);
@@ -317,6 +348,7 @@ fn body(
     mut response: Response,
     sink: &mut dyn Sink,
     limit: u64,
+    received: &AtomicU64,
     fail: &dyn Fn(String, bool) -> Error,
 ) -> Result<(), Error> {
     let end = response.content_length().map(|more| sink.position().saturating_add(more));
@@ -334,6 +366,7 @@ fn body(
         if n == 0 {
             break;
         }
+        received.fetch_add(n as u64, Ordering::Relaxed);
         if sink.position().saturating_add(n as u64) > limit {
             return Err(too_long());
         }

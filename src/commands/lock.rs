@@ -9,6 +9,7 @@ use crate::error::{Error, Failure};
 use crate::image;
 use crate::layer::Recipe;
 use crate::lock::{self, Change, Kept, Lock, Upgrade};
+use crate::net::Traffic;
 use crate::plan::Outline;
 use crate::problem::{Level, Problem, codes};
 use crate::project::{OwnFiles, Project};
@@ -34,8 +35,10 @@ pub(super) fn lock(command: &cli::Lock, world: &World) -> Result<(), Stop> {
         let kept = kept(command, before.as_ref(), &request.project.lock_name())?;
         let faults = alone::problems(&request.profile, alone::own_sizes(&request.profile), None);
         request.refuse(faults, world)?;
+        let asked = world.net.traffic();
         let (lock, _) = make(&request, &own, &kept, world)?;
-        let changes = Changes::of(request.project.lock_name(), before.as_ref(), &lock);
+        let traffic = world.net.traffic() - asked;
+        let changes = Changes::of(request.project.lock_name(), before.as_ref(), &lock, traffic);
         changes.say(before.is_none(), world);
         if command.json {
             all.push(serde_json::to_value(&changes).map_err(|error| Error::archive("the answer", error))?);
@@ -172,6 +175,8 @@ struct Changes<'a> {
     layers: Vec<&'a str>,
     /// Their bytes, which a registry that has the images before lacks.
     upload: u64,
+    #[serde(flatten)]
+    traffic: Traffic,
 }
 
 /// An artifact that came, went or moved, and who asks for it.
@@ -184,7 +189,7 @@ struct Moved<'a> {
 }
 
 impl<'a> Changes<'a> {
-    fn of(lockfile: String, before: Option<&'a Lock>, after: &'a Lock) -> Self {
+    fn of(lockfile: String, before: Option<&'a Lock>, after: &'a Lock, traffic: Traffic) -> Self {
         // A name is one within its own ecosystem: Debian and PyPI both have a tzdata.
         let twin = |lock: Option<&'a Lock>, artifact: &Artifact| {
             let same = |other: &&Artifact| other.coordinate.unversioned() == artifact.coordinate.unversioned();
@@ -211,11 +216,15 @@ impl<'a> Changes<'a> {
         let new = after.layers.iter().filter(|layer| !old.contains(&layer.digest));
         let upload = new.clone().map(|layer| layer.size).sum();
         let layers = new.map(|layer| layer.name.as_str()).collect();
-        Self { lockfile, artifacts: after.artifacts.len(), added, moved, removed, layers, upload }
+        Self { lockfile, artifacts: after.artifacts.len(), added, moved, removed, layers, upload, traffic }
     }
 
     /// One line an artifact, with who asks for it, and one for the layers.
     fn say(&self, is_first: bool, world: &World) {
+        if world.verbose {
+            let Traffic { requests, received } = self.traffic;
+            world.ui.note(format_args!("{requests} requests, {} received", ui::size(received)));
+        }
         if is_first {
             world.ui.step("Chose", format_args!("{} artifacts", self.artifacts));
             return;

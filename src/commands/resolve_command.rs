@@ -11,6 +11,7 @@ use crate::debian::{self, keyring::Keyring};
 use crate::digest::Digest;
 use crate::error::{Error, Failure};
 use crate::maven::{self, Chosen, Exclusion, Platform, Requested};
+use crate::net::Traffic;
 use crate::problem::codes::maven as codes;
 use crate::problem::{At, Level, Problem, SourceFile};
 use crate::profile::{self, Located};
@@ -37,14 +38,14 @@ pub(super) fn resolve(command: &cli::Resolve, world: &World) -> Result<(), Stop>
                 world.ui.warn(format_args!("{pom} counts as a POM without dependencies, as for Maven: {reason}"));
             }
             let target = format!("Maven, Java {}, {}", of.java, of.arch);
-            Closure { target, rows: resolution.chosen.into_iter().map(Row::of_jar).collect() }.say(of.json)?;
+            Closure { target, rows: resolution.chosen.into_iter().map(Row::of_jar).collect() }.say(of.json, world)?;
         }
         ResolveOf::Python(of) => {
             let typed = Typed::new(&of.roots);
             let request = of_python(of, &typed, world)?;
             let artifacts = typed.settle(python::choose(&request, &world.registries()), world)?;
             let target = format!("Python {}, glibc {}, {}", of.python, of.glibc, of.arch);
-            Closure { target, rows: artifacts.into_iter().map(Row::of_wheel).collect() }.say(of.json)?;
+            Closure { target, rows: artifacts.into_iter().map(Row::of_wheel).collect() }.say(of.json, world)?;
         }
         ResolveOf::Debian(of) => {
             let mut typed = Typed::new(&of.roots);
@@ -54,7 +55,8 @@ pub(super) fn resolve(command: &cli::Resolve, world: &World) -> Result<(), Stop>
             let warned: Vec<_> = resolution.warnings.into_iter().map(|problem| (Level::Warn, problem)).collect();
             typed.show(&warned, world);
             let target = format!("Debian {}, {}", of.suite, of.arch);
-            Closure { target, rows: resolution.artifacts.into_iter().map(Row::of_package).collect() }.say(of.json)?;
+            Closure { target, rows: resolution.artifacts.into_iter().map(Row::of_package).collect() }
+                .say(of.json, world)?;
         }
     }
     Ok(())
@@ -256,8 +258,8 @@ struct Closure {
 }
 
 impl Closure {
-    fn say(&self, json: bool) -> Result<(), Error> {
-        say(&if json { self.json() } else { self.text() })
+    fn say(&self, json: bool, world: &World) -> Result<(), Error> {
+        say(&if json { self.json(world.net.traffic()) } else { self.text() })
     }
 
     fn text(&self) -> String {
@@ -272,7 +274,7 @@ impl Closure {
         }))
     }
 
-    fn json(&self) -> String {
+    fn json(&self, traffic: Traffic) -> String {
         let row = |row: &Row| {
             let wanted: Vec<_> = row.wanted.iter().map(|(by, version)| json!({"by": by, "version": version})).collect();
             let mut value = json!({"coordinate": row.coordinate.to_string(), "via": row.via, "wanted": wanted});
@@ -284,7 +286,9 @@ impl Closure {
             value
         };
         let closure: Vec<_> = self.rows.iter().map(row).collect();
-        let value = json!({"version": VERSION, "target": self.target, "closure": closure});
+        let Traffic { requests, received } = traffic;
+        let value = json!({"version": VERSION, "target": self.target, "closure": closure, "requests": requests,
+            "received": received});
         format!("{value:#}\n")
     }
 }

@@ -48,7 +48,8 @@ pub(crate) fn net() -> Net {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client =
         Client::builder().tls_certs_only([]).no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    Net { client, netrc: Netrc::default(), pause: Duration::from_millis(1) }
+    let (requests, received) = Default::default();
+    Net { client, netrc: Netrc::default(), pause: Duration::from_millis(1), requests, received }
 }
 
 fn request(url: &str) -> Request<'static> {

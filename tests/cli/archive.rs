@@ -146,7 +146,7 @@ fn deb(Package(name, version, depends, files): &Package) -> Vec<u8> {
         ("control.tar.gz", tarball(&[("control", control.as_bytes(), false)])),
         ("data.tar.gz", tarball(&data)),
     ] {
-        write!(ar, "{member:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, bytes.len()).unwrap();
+        writeln!(ar, "{member:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, 100_644, bytes.len()).unwrap();
         ar.extend(&bytes);
         ar.extend(vec![b'\n'; bytes.len() % 2]);
     }
@@ -159,7 +159,9 @@ fn tarball(files: &[(&str, &[u8], bool)]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_mode(if *runs { 0o755 } else { 0o644 });
         header.set_size(bytes.len() as u64);
-        (header.set_uid(0), header.set_gid(0), header.set_mtime(1_780_000_000));
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(1_780_000_000);
         tar.append_data(&mut header, format!("./{path}"), *bytes).unwrap();
     }
     tar.into_inner().unwrap().finish().unwrap()

@@ -73,6 +73,9 @@ const FAULTS: [(Fault, Outcome); 14] = [
     (Packs, Mended),
 ];
 
+/// A package of the archive.
+const DEB: &str = "/tini_1_amd64.deb";
+
 /// Words of a command, and parts of paths.
 type Asked = (&'static [&'static str], &'static [(&'static str, bool)]);
 
@@ -84,10 +87,7 @@ const ASKED: [Asked; 4] = [
         &[("/pypi/app/", false), ("/app-1.0-py3-none-any.whl.metadata", false)],
     ),
     (&["resolve", "maven", "com.example:app:1.0"], &[("/app-1.0.pom", false), ("/lib-2.0.pom", false)]),
-    (
-        &["lock"],
-        &[(SDIST, true), ("/tiny-1.0-py3-none-any.whl", true), ("/lib-1.0.jar", true), ("/tini_1_amd64.deb", true)],
-    ),
+    (&["lock"], &[(SDIST, true), ("/tiny-1.0-py3-none-any.whl", true), ("/lib-1.0.jar", true), (DEB, true)]),
 ];
 
 /// A file that was asked for, from which byte on, and how many bytes were sent of it.
@@ -299,7 +299,7 @@ fn whatever_one_answer_meets_is_mended_or_named() {
                     // Packed bytes are not those that were promised.
                     Packs if *is_promised => Refused,
                     // Debian's index promises sizes, too.
-                    PromisesMore if path.ends_with(".deb") => Refused,
+                    PromisesMore if *path == DEB => Refused,
                     _ => outcome,
                 };
                 cases.push((arguments, *path, fault, outcome));
@@ -324,4 +324,27 @@ fn whatever_one_answer_meets_is_mended_or_named() {
     });
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+/// What programs are told of the network is what the network saw.
+#[test]
+fn requests_and_bytes_are_counted() {
+    let (world, server) = world();
+    let asked = |arguments: &[&str]| {
+        server.heard.lock().unwrap().clear();
+        let ran = run(&world, &server, arguments);
+        assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
+        let told: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+        let told = told.get(0).cloned().unwrap_or(told);
+        let heard = server.heard.lock().unwrap();
+        let sent: usize = heard.iter().map(|(_, _, bytes)| bytes).sum();
+        assert_eq!(told["received"], sent, "{arguments:?}");
+        // Pages that are not there are asked for, too.
+        assert!(told["requests"].as_u64().unwrap() >= heard.len() as u64, "{arguments:?}");
+        sent
+    };
+    let maven = ["resolve", "maven", "com.example:app:1.0", "--json"];
+    assert!(asked(&maven) > 0);
+    assert_eq!(asked(&maven), 0, "a POM of a release never changes");
+    assert!(asked(&["lock", "--json"]) > 100_000);
 }

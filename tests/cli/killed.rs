@@ -78,11 +78,12 @@ fn x33_a_lock_and_a_build_that_are_killed_leave_the_old_or_the_new() {
     before.run(&["build", "--cpu", "1", "--memory", "2", "-o", "oci:x"]);
     let (old_lock, old_image) = (before.lock(), layout_is_whole(&before.layout()));
     let after = place(&profile);
-    let started = Instant::now();
-    after.run(&["lock"]);
-    let locked = started.elapsed();
-    after.run(&BUILD);
-    let built = started.elapsed() - locked;
+    let timed = |arguments: &[&str]| {
+        let started = Instant::now();
+        after.run(arguments);
+        started.elapsed()
+    };
+    let (locked, built) = (timed(&["lock"]), timed(&BUILD));
     let (new_lock, new_image) = (after.lock(), layout_is_whole(&after.layout()));
     assert!(old_lock != new_lock && old_image != new_image);
 
