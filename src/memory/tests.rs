@@ -75,20 +75,20 @@ fn sizes_and_their_heaps() {
         }
     }
     insta::assert_snapshot!(out, @"
-    3.5.9 1000/1500: heap 654 Serial local[1] workers 1
-    3.5.9 1000/2000: heap 1107 Serial local[1] workers 1
-    3.5.9 2000/2000: heap 864 G1 local[2] workers 2
-    3.5.9 2000/4000: heap 2612 G1 local[2] workers 2
-    3.5.9 4000/8000: heap 5775 G1 local[4] workers 4
-    3.5.9 4000/16000: heap 12764 G1 local[4] workers 4
-    3.5.9 31000/240000: heap 203986 G1 local[31] workers 31
-    4.3.0 1000/1500: heap 654 Serial local[1] workers 1
-    4.3.0 1000/2000: heap 1107 Serial local[1] workers 1
-    4.3.0 2000/2000: heap 864 G1 local[2] workers 2
-    4.3.0 2000/4000: heap 2612 G1 local[2] workers 2
-    4.3.0 4000/8000: heap 5775 G1 local[4] workers 4
-    4.3.0 4000/16000: heap 12764 G1 local[4] workers 4
-    4.3.0 31000/240000: heap 203986 G1 local[31] workers 31
+    3.5.9 1000/1500: heap 750 Serial local[1] workers 1
+    3.5.9 1000/2000: heap 1203 Serial local[1] workers 1
+    3.5.9 2000/2000: heap 984 G1 local[2] workers 2
+    3.5.9 2000/4000: heap 2731 G1 local[2] workers 2
+    3.5.9 4000/8000: heap 5948 G1 local[4] workers 4
+    3.5.9 4000/16000: heap 12938 G1 local[4] workers 4
+    3.5.9 31000/240000: heap 204889 G1 local[31] workers 31
+    4.3.0 1000/1500: heap 706 Serial local[1] workers 1
+    4.3.0 1000/2000: heap 1159 Serial local[1] workers 1
+    4.3.0 2000/2000: heap 942 G1 local[2] workers 2
+    4.3.0 2000/4000: heap 2689 G1 local[2] workers 2
+    4.3.0 4000/8000: heap 5906 G1 local[4] workers 4
+    4.3.0 4000/16000: heap 12895 G1 local[4] workers 4
+    4.3.0 31000/240000: heap 204846 G1 local[31] workers 31
     ");
 }
 
@@ -134,17 +134,17 @@ fn sizes_that_are_refused() {
     }
     insta::assert_snapshot!(out, @r#"
     1000/1000
-    memory-too-small at target.aci.memory-gb (too small for this profile): 1 vCPU and 1 GB leave 185 MiB for Java's heap, at least 512 are needed
-      note: of 953 MiB the platform takes 64, Python 308, the JVM beside its heap 396 and its collector more
+    memory-too-small at target.aci.memory-gb (too small for this profile): 1 vCPU and 1 GB leave 237 MiB for Java's heap, at least 512 are needed
+      note: of 953 MiB the platform takes 64, Python 280, the JVM beside its heap 372 and its collector more
       note: Spark needs 450 to 512 MiB of heap to start, by collector (UnifiedMemoryManager: 1.5 x 300 MiB)
-      help: `memory-gb = 1.4` is the smallest that holds it with 1 vCPU
+      help: `memory-gb = 1.3` is the smallest that holds it with 1 vCPU
     4000/2000
 
     31000/5000
     memory-too-small at target.aci.memory-gb (too small for this profile): 31 vCPU and 5 GB leave nothing for Java's heap, at least 512 are needed
-      note: of 4768 MiB the platform takes 239, Python 4508, the JVM beside its heap 1356 and its collector more
+      note: of 4768 MiB the platform takes 239, Python 3640, the JVM beside its heap 1332 and its collector more
       note: Spark needs 450 to 512 MiB of heap to start, by collector (UnifiedMemoryManager: 1.5 x 300 MiB)
-      help: `memory-gb = 7.2` is the smallest that holds it with 31 vCPU
+      help: `memory-gb = 6.2` is the smallest that holds it with 31 vCPU
       help: or `[memory] python-workers = 0`, if the app runs no Python UDF
     500/500
     not-an-aci-size at target.aci.cpu (below the least): 0.5 vCPU is less than a container group may have
@@ -222,21 +222,21 @@ fn what_the_application_asks_for() {
         let _ = writeln!(out, "{line}");
     }
     insta::assert_snapshot!(out, @"
-    heap 2959 free 0
-    heap 1474 free 0
-    heap 1800 free 842
+    heap 3025 free 0
+    heap 1648 free 0
+    heap 1800 free 966
     pinned-heap-does-not-fit at memory.heap-mib (at least 512): a heap of 511 MiB is too small for Spark
       note: Spark needs 450 to 512 MiB of heap to start, by collector (UnifiedMemoryManager: 1.5 x 300 MiB)
       help: leave `heap-mib` out: the plan takes all that the size leaves
-    pinned-heap-does-not-fit at memory.heap-mib (at most 2612): a heap of 4000 MiB does not fit into 4 GB, which leave 2612 MiB for it
-      note: of 3814 MiB the platform takes 191, Python 488, the JVM beside its heap 388 and its collector more
+    pinned-heap-does-not-fit at memory.heap-mib (at most 2731): a heap of 4000 MiB does not fit into 4 GB, which leave 2731 MiB for it
+      note: of 3814 MiB the platform takes 191, Python 392, the JVM beside its heap 360 and its collector more
       help: leave `heap-mib` out: the plan takes all that the size leaves
     memory-too-small at target.aci.memory-gb (too small for this profile): 2 vCPU and 4 GB leave nothing for Java's heap, at least 512 are needed
-      note: of 3814 MiB the platform takes 191, Python 18446744073709551615, the JVM beside its heap 388 and its collector more
+      note: of 3814 MiB the platform takes 191, Python 18446744073709551615, the JVM beside its heap 360 and its collector more
       note: Spark needs 450 to 512 MiB of heap to start, by collector (UnifiedMemoryManager: 1.5 x 300 MiB)
       help: no size of the standard SKU with 2 vCPU holds it: ask for fewer or smaller workers
     pinned-heap-does-not-fit at memory.heap-mib (at most 0): a heap of 4294967295 MiB does not fit into 4 GB, which leave 0 MiB for it
-      note: of 3814 MiB the platform takes 191, Python 601295421508, the JVM beside its heap 388 and its collector more
+      note: of 3814 MiB the platform takes 191, Python 481036337208, the JVM beside its heap 360 and its collector more
       help: leave `heap-mib` out: the plan takes all that the size leaves
     ");
 }
@@ -254,38 +254,38 @@ fn the_table_and_the_bar() {
     assert!(out.lines().all(|line| line.chars().count() <= 80));
     insta::assert_snapshot!(out, @"
       platform             191 MiB  5 % of the limit, at least 64
-      python driver        128 MiB  interpreter with pandas and pyarrow
+      python driver         88 MiB  interpreter with pandas and pyarrow
       python daemons        80 MiB  2 x 40
-      python workers       280 MiB  2 x 140
-      metaspace            144 MiB  classes: 130 after a small job
+      python workers       224 MiB  2 x 112
+      metaspace            132 MiB  classes: 130 after a small job
       code cache            64 MiB  -XX:ReservedCodeCacheSize; 31 seen
       direct memory         96 MiB  MaxDirectMemorySize: Netty 32, Arrow 32 a task
       thread stacks         12 MiB  120 threads, about 0.1 touched of each
-      symbols, arenas       64 MiB  with the shared class archive; 62 seen
+      symbols, arenas       48 MiB  62 seen, 13 of them a file's: the class archive
       spare                  8 MiB  allocator's slack
-      collector            135 MiB  G1: 38, and 3.7 % of the heap
-      heap                2612 MiB  what is left
+      collector            140 MiB  G1: 38, and 3.7 % of the heap
+      heap                2731 MiB  what is left
       limit               3814 MiB  2 vCPU, 4 GB, standard
 
-    ████████████████████████████████████████████████████▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▒▒▒░░░░
-    █ heap 2612  ▓ JVM 523  ▒ Python 488  ░ platform 191  (MiB)
+    ██████████████████████████████████████████████████████▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▒░░░░
+    █ heap 2731  ▓ JVM 500  ▒ Python 392  ░ platform 191  (MiB)
 
       platform             191 MiB  5 % of the limit, at least 64
-      python driver        128 MiB  interpreter with pandas and pyarrow
+      python driver         88 MiB  interpreter with pandas and pyarrow
       python daemons        80 MiB  2 x 40
-      python workers       280 MiB  2 x 140
-      metaspace            144 MiB  classes: 130 after a small job
+      python workers       224 MiB  2 x 112
+      metaspace            132 MiB  classes: 130 after a small job
       code cache            64 MiB  -XX:ReservedCodeCacheSize; 31 seen
       direct memory         96 MiB  MaxDirectMemorySize: Netty 32, Arrow 32 a task
       thread stacks         12 MiB  120 threads, about 0.1 touched of each
-      symbols, arenas       64 MiB  with the shared class archive; 62 seen
+      symbols, arenas       48 MiB  62 seen, 13 of them a file's: the class archive
       spare                  8 MiB  allocator's slack
       collector            105 MiB  G1: 38, and 3.7 % of the heap
       heap                1800 MiB  heap-mib
-      free                 842 MiB  the heap is pinned
+      free                 966 MiB  the heap is pinned
       limit               3814 MiB  2 vCPU, 4 GB, standard
 
-    ████████████████████████████████████▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▒▒░░░░·················
-    █ heap 1800  ▓ JVM 493  ▒ Python 488  ░ platform 191  · free 842  (MiB)
+    ████████████████████████████████████▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▒░░░░···················
+    █ heap 1800  ▓ JVM 465  ▒ Python 392  ░ platform 191  · free 966  (MiB)
     ");
 }

@@ -59,16 +59,16 @@ fn the_files_of_an_image() {
     spark.master local[2]
 
     # the heap of the memory plan
-    spark.driver.memory 2612m
+    spark.driver.memory 2689m
 
     # two fifths of the heap; Spark's default is 1g whatever the heap
-    spark.driver.maxResultSize 1044m
+    spark.driver.maxResultSize 1075m
 
     # a task's result is handed over in the heap; above 1 MiB it would go through Netty's direct memory
-    spark.task.maxDirectResultSize 1044m
+    spark.task.maxDirectResultSize 1075m
 
     # the same, which it bounds
-    spark.rpc.message.maxSize 1044
+    spark.rpc.message.maxSize 1075
 
     # the JVM's terms of the memory plan; extraJavaOptions is added to these
     spark.driver.defaultJavaOptions -XX:+UseG1GC -XX:MaxDirectMemorySize=96m -XX:ReservedCodeCacheSize=64m -XX:ActiveProcessorCount=2 -XX:+ExitOnOutOfMemoryError -Dio.netty.maxDirectMemory=0
@@ -100,7 +100,7 @@ fn the_files_of_an_image() {
     PLAN_GB=4
     PLAN_CPU_MILLI=2000
     PLAN_CPU=2
-    PLAN_TEXT='planned for 2 vCPU and 4 GB: heap 2612 MiB, G1, 2 task(s) at a time, 2 Python worker(s)'
+    PLAN_TEXT='planned for 2 vCPU and 4 GB: heap 2689 MiB, G1, 2 task(s) at a time, 2 Python worker(s)'
     PLAN_HELP='see the memory plan (sparkbake plan), then raise memory-gb, or driver-mib and worker-mib'
     ----
     755 0 /etc/spark
@@ -154,7 +154,7 @@ fn settings_that_are_refused() {
     let out: Vec<String> =
         cases.iter().map(|pairs| shown(&baked(&with_conf(pairs), "3.5.9", &[]).err().unwrap_or_default())).collect();
     insta::assert_snapshot!(out.join("\n\n"), @r#"
-    setting-fights-the-plan at spark.driver.memory (set here): `3g` is another heap than the plan's 2612 MiB
+    setting-fights-the-plan at spark.driver.memory (set here): `3g` is another heap than the plan's 2731 MiB
       note: the plan leaves room for Python and for the JVM beside its heap
       help: leave it out: a greater heap needs a greater `target.aci.memory-gb`
     setting-fights-the-plan at spark.master (set here): `local[*]` is another master than the plan's local[2]
@@ -179,8 +179,8 @@ fn settings_that_are_refused() {
     setting-breaks-the-start at spark.executor.memory (set here): an executor memory of `400m` is below 450 MiB
       note: Spark checks it in local mode too, where it sizes nothing (UnifiedMemoryManager)
       help: leave it out
-    setting-fights-the-plan at spark.driver.maxResultSize (set here): results of up to `4g` do not fit into a heap of 2612 MiB
-      help: ask for less, or leave it out: 1044 MiB
+    setting-fights-the-plan at spark.driver.maxResultSize (set here): results of up to `4g` do not fit into a heap of 2731 MiB
+      help: ask for less, or leave it out: 1092 MiB
 
     setting-breaks-the-start at spark.memory.offHeap.enabled (set here): off-heap memory is on, and its size is 0
       note: Spark requires spark.memory.offHeap.size > 0 then
@@ -188,7 +188,7 @@ fn settings_that_are_refused() {
 
     setting-fights-the-plan at spark.memory.offHeap.enabled (set here): 500 MiB of off-heap memory, and 0 are free
       note: the plan gives the heap all that is left, unless it is pinned
-      help: pin a heap that leaves room: `[memory] heap-mib = 2112`
+      help: pin a heap that leaves room: `[memory] heap-mib = 2231`
 
     bad-setting at key fs.azure.account.key (no `spark.`): `fs.azure.account.key` is no key of Spark's
       note: Spark ignores what does not start with `spark.`
@@ -203,7 +203,7 @@ fn settings_that_are_refused() {
 #[test]
 fn settings_that_agree_with_the_plan_are_taken() {
     let pairs = [
-        ("spark.driver.memory", "2612m"),
+        ("spark.driver.memory", "2731m"),
         ("spark.master", "local[2]"),
         ("spark.driver.extraJavaOptions", "-XX:+UseG1GC -Dmy.flag=1"),
         ("spark.memory.offHeap.enabled", "false"),

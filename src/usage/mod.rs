@@ -2,8 +2,9 @@
 //!
 //! In goes what [`SAMPLER`] prints inside of the container, in the end a [`Report`] comes out: plan and peak of each
 //! part, head-room and verdict. Memory is proportional set size (`proc_pid_smaps(5)`), so that what processes share
-//! counts once. Java's heap is the part of it that lies in the heap's own mapping. Absent on purpose: starting
-//! containers, and reading from them.
+//! counts once, without what is mapped of files, which the kernel can read again and takes back before it kills. Java's
+//! heap is the part of it that lies in the heap's own mapping. Absent on purpose: starting containers, and reading from
+//! them.
 
 mod report;
 mod sample;
@@ -71,6 +72,8 @@ pub enum Measured {
     Workers,
     /// Everything else: init, entrypoint, Spark's launcher, the sampler.
     Other,
+    /// What all processes map of files: their programs and libraries.
+    Mapped,
 }
 
 /// The greatest values that were seen, in KiB.
@@ -99,7 +102,7 @@ impl Peaks {
         }
         self.worker = self.worker.max(sample.workers.iter().copied().max().unwrap_or_default());
         self.workers = self.workers.max(sample.workers.len());
-        let sum = sample.parts.values().sum();
+        let sum = sample.parts.iter().filter(|(part, _)| **part != Measured::Mapped).map(|(_, kib)| kib).sum();
         self.used = self.used.max(Some(sample.used.unwrap_or(sum)));
         self.cache = self.cache.max(sample.cache);
         self.samples += 1;

@@ -195,6 +195,7 @@ fn rows(planned: &Planned, peaks: &Peaks) -> Vec<Row> {
         row("daemons", named(&["python daemons"]), daemons, true),
         row("workers", named(&["python workers"]), workers, true),
         row("others", None, peaks.mib(Measured::Other), false),
+        row("mapped files", None, peaks.mib(Measured::Mapped), false),
     ]
 }
 

@@ -59,7 +59,10 @@ struct Process<'a> {
     parent: &'a str,
     /// Its words.
     command: Vec<&'a str>,
+    /// Memory that only it can give back.
     kib: u64,
+    /// What it maps of files.
+    mapped: u64,
 }
 
 impl Process<'_> {
@@ -78,6 +81,7 @@ fn sample(files: &BTreeMap<String, String>) -> Sample {
     let is_daemon = |process: &Process<'_>| process.is("pyspark.daemon");
     let mut sample = Sample::default();
     for one in &processes {
+        *sample.parts.entry(Measured::Mapped).or_default() += one.mapped;
         let part = if one.program() == "java" && one.is("org.apache.spark.deploy.SparkSubmit") {
             let heap = files.get(&format!("/proc/{}/smaps", one.pid)).and_then(|maps| heap(maps, &one.command));
             let heap = heap.unwrap_or_default().min(one.kib);
@@ -108,9 +112,10 @@ fn process<'a>(name: &'a str, stat: &'a str, files: &'a BTreeMap<String, String>
     let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?;
     let file = |of: &str| files.get(&format!("/proc/{pid}/{of}"));
     let command = file("cmdline")?.trim_end().split('\0').filter(|word| !word.is_empty()).collect();
-    // Whoever has ended has no memory.
-    let kib = number(file("smaps_rollup")?, "Pss:")?;
-    Some(Process { pid, parent, command, kib })
+    // Whoever has ended has no memory. Kernels before 5.3 do not tell files apart.
+    let maps = file("smaps_rollup")?;
+    let (all, mapped) = (number(maps, "Pss:")?, number(maps, "Pss_File:").unwrap_or_default());
+    Some(Process { pid, parent, command, kib: all.saturating_sub(mapped), mapped })
 }
 
 /// The number behind a word at the beginning of a line.
@@ -126,8 +131,8 @@ fn heap(smaps: &str, command: &[&str]) -> Option<u64> {
     let (mut begin, mut end, mut touched) = (0, 0, 0);
     let is_heap = |begin: u64, end: u64| (most..=most + REGION).contains(&((end - begin) / KIB));
     for line in smaps.lines() {
-        if let Some(rss) = line.strip_prefix("Rss:") {
-            touched += rss.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default();
+        if let Some(own) = line.strip_prefix("Anonymous:") {
+            touched += own.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default();
         } else if let Some((from, to, is_anonymous)) = mapping(line) {
             if from == end && is_anonymous {
                 end = to;

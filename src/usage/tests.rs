@@ -3,14 +3,16 @@ use serde_json::json;
 use super::*;
 use crate::memory::tests::{located, profile, stack};
 
-/// A round as the sampler prints it: two processes share nothing, Java's heap has an archive of classes in it.
+/// A round as the sampler prints it: two processes share nothing, each maps 1 MB of files, and Java's heap has an
+/// archive of classes in it.
 fn round(group: &str) -> String {
     let process = |pid: u32, parent: u32, name: &str, words: &str, pss: u64| {
         format!(
             "==> /proc/{pid}/stat <==\n{pid} ({name}) S {parent} {pid} 1 0 -1\n\n\
              ==> /proc/{pid}/cmdline <==\n{}\0\n\
-             ==> /proc/{pid}/smaps_rollup <==\n00400000-7ff0 ---p 00000000 00:00 0 [rollup]\nRss: 9 kB\nPss: {pss} kB\n\n",
-            words.replace(' ', "\0")
+             ==> /proc/{pid}/smaps_rollup <==\n00400000-7ff0 ---p 00000000 00:00 0 [rollup]\nRss: 9 kB\nPss: {} kB\nPss_File: 1000 kB\n\n",
+            words.replace(' ', "\0"),
+            pss + 1000
         )
     };
     let spark = "/usr/bin/java -cp x -Xmx1g -Xmx600m org.apache.spark.deploy.SparkSubmit pyspark-shell";
@@ -24,10 +26,10 @@ fn round(group: &str) -> String {
         // It has ended, and nobody has asked for its status yet.
         "==> /proc/12/stat <==\n12 (java) Z 7 12 1 0 -1\n\n==> /proc/12/cmdline <==\n\n".to_owned(),
         "==> /proc/8/smaps <==\n\
-         c0000000-c8000000 rw-p 00000000 00:00 0 \nSize: 131072 kB\nRss: 100000 kB\n\
+         c0000000-c8000000 rw-p 00000000 00:00 0 \nSize: 131072 kB\nRss: 100000 kB\nAnonymous: 100000 kB\n\
          c8000000-e5700000 ---p 00000000 00:00 0 \nRss: 0 kB\n\
-         e5700000-e5800000 rw-p 00c77000 00:27 99 /usr/lib/classes.jsa\nRss: 500 kB\n\
-         800000000-800100000 rw-p 00000000 00:00 0 \nRss: 700 kB\n\
+         e5700000-e5800000 rw-p 00c77000 00:27 99 /usr/lib/classes.jsa\nRss: 900 kB\nAnonymous: 500 kB\n\
+         800000000-800100000 rw-p 00000000 00:00 0 \nRss: 700 kB\nAnonymous: 700 kB\n\
          5654-5655 r-xp 00001000 00:27 99 /usr/bin/java\nRss: 4 kB\n\n"
             .to_owned(),
         group.to_owned(),
@@ -57,6 +59,7 @@ fn a_round_is_told_apart_into_parts() {
             (Measured::Daemons, 30_000),
             (Measured::Workers, 120_000),
             (Measured::Other, 300),
+            (Measured::Mapped, 6000),
         ];
         assert_eq!(sample.parts, parts.into());
         assert_eq!(sample.workers, [50_000, 70_000]);
@@ -99,7 +102,7 @@ fn planned() -> Planned {
 #[test]
 fn peaks_stand_beside_the_plan() {
     let mut peaks = Peaks::default();
-    for text in [round(ONE), round(ONE).replace("Pss: 50000 kB", "Pss: 180000 kB")] {
+    for text in [round(ONE), round(ONE).replace("Pss: 51000 kB", "Pss: 181000 kB")] {
         for sample in read(&text) {
             peaks.add(&sample);
         }
@@ -115,6 +118,7 @@ fn peaks_stand_beside_the_plan() {
         daemons              96       30       66
         workers             280      245       35
       others                  -        1        -
+      mapped files            -        6        -
       all at once          1430      677      753
       page cache              -       10        -  which the kernel takes back
       plan █████████████████████████▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
@@ -122,8 +126,8 @@ fn peaks_stand_beside_the_plan() {
     it fits: 677 of 1430 MiB at once, 753 never used
     ");
     let calibration = report.calibration.unwrap();
-    assert_eq!((calibration.driver_mib, calibration.driver_peak_mib), (80, 196));
-    assert_eq!((calibration.worker_mib, calibration.worker_peak_mib), (Some(40), 176));
+    assert_eq!((calibration.driver_mib, calibration.driver_peak_mib), (120, 196));
+    assert_eq!((calibration.worker_mib, calibration.worker_peak_mib), (Some(70), 176));
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn carets_stand_in_the_users_files() {
       = note: it needs the network and a Maven repository at every start, and nothing is locked or verified
       = help: `[maven] jars = ["io.delta:delta-spark_2.12:3.3.2"]` bakes what is needed; leave it out here
 
-    error[setting-fights-the-plan]: `8g` is another heap than the plan's 2612 MiB
+    error[setting-fights-the-plan]: `8g` is another heap than the plan's 2731 MiB
       --> app/main.py:16:40
        |
     16 |         .config("spark.driver.memory", settings.HEAP)

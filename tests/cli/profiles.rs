@@ -244,15 +244,15 @@ fn a_size_that_is_too_small_names_the_smallest_that_is_not() {
     let profile = |gb: &str| format!("[target.aci]\ncpu = 2\nmemory-gb = {gb}\n\n[stack]\nspark = \"3.5.9\"\n");
     let text = refused(&profile("1"));
     insta::assert_snapshot!(text, @"
-    error[memory-too-small]: 2 vCPU and 1 GB leave 13 MiB for Java's heap, at least 512 are needed
+    error[memory-too-small]: 2 vCPU and 1 GB leave 137 MiB for Java's heap, at least 512 are needed
      --> sparkbake.toml:3:13
       |
     3 | memory-gb = 1
       |             ^ too small for this profile
       |
-      = note: of 953 MiB the platform takes 64, Python 488, the JVM beside its heap 388 and its collector more
+      = note: of 953 MiB the platform takes 64, Python 392, the JVM beside its heap 360 and its collector more
       = note: Spark needs 450 to 512 MiB of heap to start, by collector (UnifiedMemoryManager: 1.5 x 300 MiB)
-      = help: `memory-gb = 1.6` is the smallest that holds it with 2 vCPU
+      = help: `memory-gb = 1.4` is the smallest that holds it with 2 vCPU
     error: sparkbake.toml: 1 error
     ");
     // It is the smallest: with it the size is no problem, with a step less it is.

@@ -11,14 +11,14 @@ fn builder(chain: &str) -> String {
 
 #[test]
 fn the_heap_and_the_master_are_the_plans() {
-    insta::assert_snapshot!(builder(".config('spark.driver.memory', '8g')"), @"error[setting-fights-the-plan] :2 '8g' -- `8g` is another heap than the plan's 2612 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
-    insta::assert_snapshot!(builder(".config(key='spark.driver.memory', value='8g')"), @"error[setting-fights-the-plan] :2 '8g' -- `8g` is another heap than the plan's 2612 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
-    insta::assert_snapshot!(builder(".config(map={'spark.driver.memory': '8g', 'spark.x': 1})"), @"error[setting-fights-the-plan] :2 '8g' -- `8g` is another heap than the plan's 2612 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
+    insta::assert_snapshot!(builder(".config('spark.driver.memory', '8g')"), @"error[setting-fights-the-plan] :2 '8g' -- `8g` is another heap than the plan's 2731 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
+    insta::assert_snapshot!(builder(".config(key='spark.driver.memory', value='8g')"), @"error[setting-fights-the-plan] :2 '8g' -- `8g` is another heap than the plan's 2731 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
+    insta::assert_snapshot!(builder(".config(map={'spark.driver.memory': '8g', 'spark.x': 1})"), @"error[setting-fights-the-plan] :2 '8g' -- `8g` is another heap than the plan's 2731 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
     insta::assert_snapshot!(builder(".master('yarn')"), @"error[setting-fights-the-plan] :2 'yarn' -- `yarn` is another master than the plan's local[2] => leave it out");
     insta::assert_snapshot!(builder(".master('local[8]')"), @"error[setting-fights-the-plan] :2 'local[8]' -- `local[8]` is another master than the plan's local[2] => leave it out");
     insta::assert_snapshot!(builder(".master('local')"), @"error[setting-fights-the-plan] :2 'local' -- `local` is another master than the plan's local[2] => leave it out");
     insta::assert_snapshot!(builder(".config('spark.driver.extraJavaOptions', '-Xmx4g -XX:+UseG1GC')"), @"error[setting-breaks-the-start] :2 '-Xmx4g -XX:+UseG1GC' -- Spark refuses the heap `-Xmx4g` in Java options => use `[memory] heap-mib`");
-    insta::assert_snapshot!(builder(".config('spark.driver.maxResultSize', '16g')"), @"error[setting-fights-the-plan] :2 '16g' -- results of up to `16g` do not fit into a heap of 2612 MiB => ask for less, or leave it out: 1044 MiB");
+    insta::assert_snapshot!(builder(".config('spark.driver.maxResultSize', '16g')"), @"error[setting-fights-the-plan] :2 '16g' -- results of up to `16g` do not fit into a heap of 2731 MiB => ask for less, or leave it out: 1092 MiB");
     insta::assert_snapshot!(builder(".config('spark.memory.offHeap.enabled', True)"), @"error[setting-breaks-the-start] :2 True -- off-heap memory is on, and its size is 0 => leave it out, or set `spark.memory.offHeap.size` and pin the heap");
     // What the plan says too, or nothing against.
     insta::assert_snapshot!(builder(".master('local[2]')"), @"");
@@ -36,7 +36,7 @@ sc = SparkContext(conf=conf)
 "), @"
     error[setting-fights-the-plan] :2 'local[4]' -- `local[4]` is another master than the plan's local[2] => leave it out
     warning[setting-without-effect] :3 '2g' -- `spark.executor.memory` has no effect in this image => leave it out
-    error[setting-fights-the-plan] :4 '2g' -- `2g` is another heap than the plan's 2612 MiB => pin the heap where it is checked: `[memory] heap-mib = 2048`
+    error[setting-fights-the-plan] :4 '2g' -- `2g` is another heap than the plan's 2731 MiB => pin the heap where it is checked: `[memory] heap-mib = 2048`
     warning[setting-without-effect] :4 4 -- `spark.executor.cores` has no effect in this image => leave it out
     ");
     insta::assert_snapshot!(said("from pyspark import SparkContext
@@ -54,7 +54,7 @@ HEAP = 6
 MEMORY = f'{HEAP}g'
 KEY = 'spark.driver.' + 'memory'
 spark = SparkSession.builder.config(KEY, MEMORY).getOrCreate()
-"), @"error[setting-fights-the-plan] :5 MEMORY -- `6g` is another heap than the plan's 2612 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
+"), @"error[setting-fights-the-plan] :5 MEMORY -- `6g` is another heap than the plan's 2731 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
     insta::assert_snapshot!(said("from pyspark.sql import SparkSession
 SETTINGS = {
     'spark.driver.memory': '%dg' % 6,
@@ -64,13 +64,13 @@ builder = SparkSession.builder.appName('x')
 for key, value in SETTINGS.items():
     builder = builder.config(key, value)
 spark = builder.getOrCreate()
-"), @"error[setting-fights-the-plan] :3 '%dg' % 6 -- `6g` is another heap than the plan's 2612 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
+"), @"error[setting-fights-the-plan] :3 '%dg' % 6 -- `6g` is another heap than the plan's 2731 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
     insta::assert_snapshot!(said_of(&[
         ("app/main.py", "from pyspark.sql import SparkSession\nimport settings\nfrom settings import MASTER\nspark = SparkSession.builder.master(MASTER).config('spark.driver.memory', settings.MEMORY).getOrCreate()\n"),
         ("app/settings.py", "MASTER = 'local[{}]'.format(16)\nMEMORY = '12g'\n"),
     ]), @"
     error[setting-fights-the-plan] :4 MASTER -- `local[16]` is another master than the plan's local[2] => leave it out
-    error[setting-fights-the-plan] :4 settings.MEMORY -- `12g` is another heap than the plan's 2612 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`
+    error[setting-fights-the-plan] :4 settings.MEMORY -- `12g` is another heap than the plan's 2731 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`
     ");
     // Bound twice, by a loop, by a parameter, by a call: only a run would tell.
     insta::assert_snapshot!(said("import sys
@@ -96,7 +96,7 @@ builder = builder.config('spark.driver.memory', os.environ.get('HEAP', '8g'))
 spark = builder.getOrCreate()
 "), @"
     warning[setting-fights-the-plan] :5 'local[8]' -- `local[8]` is another master than the plan's local[2] => leave it out
-    warning[setting-fights-the-plan] :6 os.environ.get('HEAP', '8g') -- `8g` is another heap than the plan's 2612 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`
+    warning[setting-fights-the-plan] :6 os.environ.get('HEAP', '8g') -- `8g` is another heap than the plan's 2731 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`
     ");
     // The image's own environment decides, and so does its system.
     let profile = format!("{PROFILE}env = {{ HEAP = \"9g\" }}\n");
@@ -110,7 +110,7 @@ elif sys.version_info < (3, 8):
 if __name__ == '__main__':
     spark = SparkSession.builder.config('spark.driver.memory', os.getenv('HEAP', '8g')).getOrCreate()
 ";
-    insta::assert_snapshot!(shown(&found(&profile, "3.11", &[("app/main.py", code)])), @"error[setting-fights-the-plan] :9 os.getenv('HEAP', '8g') -- `9g` is another heap than the plan's 2612 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
+    insta::assert_snapshot!(shown(&found(&profile, "3.11", &[("app/main.py", code)])), @"error[setting-fights-the-plan] :9 os.getenv('HEAP', '8g') -- `9g` is another heap than the plan's 2731 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`");
 }
 
 #[test]
@@ -146,7 +146,7 @@ class Job:
 ss = SparkSession.builder.getOrCreate()
 ss.conf.set('spark.serializer', 'a.B')
 "), @r#"
-    warning[setting-fights-the-plan] :6 '8g' -- results of up to `8g` do not fit into a heap of 2612 MiB => ask for less, or leave it out: 1044 MiB
+    warning[setting-fights-the-plan] :6 '8g' -- results of up to `8g` do not fit into a heap of 2731 MiB => ask for less, or leave it out: 1092 MiB
     warning[setting-without-effect] :7 '2g' -- `spark.executor.memory` has no effect in this image => leave it out
     error[setting-too-late] :9 'spark.driver.maxResultSize' -- a session that runs does not take `spark.driver.maxResultSize` => `[spark.conf] "spark.driver.maxResultSize" = "1g"` bakes it
     error[setting-too-late] :11 'spark.serializer' -- a session that runs does not take `spark.serializer` => `[spark.conf] "spark.serializer" = "a.B"` bakes it
@@ -171,7 +171,7 @@ fn jars_are_baked_and_not_downloaded() {
 os.environ['PYSPARK_SUBMIT_ARGS'] = '--packages io.delta:delta-spark_2.12:3.3.2 --driver-memory 8g pyspark-shell'
 "), @r#"
     error[downloads-at-start] :2 '--packages io.delta:delta-spark_2.12:3.3.2 --driver-memory 8g pyspark-shell' -- Spark downloads io.delta:delta-spark_2.12:3.3.2 whenever it starts => `[maven] jars = ["io.delta:delta-spark_2.12:3.3.2"]` bakes what is needed; leave it out here
-    error[setting-fights-the-plan] :2 '--packages io.delta:delta-spark_2.12:3.3.2 --driver-memory 8g pyspark-shell' -- `8g` is another heap than the plan's 2612 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`
+    error[setting-fights-the-plan] :2 '--packages io.delta:delta-spark_2.12:3.3.2 --driver-memory 8g pyspark-shell' -- `8g` is another heap than the plan's 2731 MiB => leave it out: a greater heap needs a greater `target.aci.memory-gb`
     "#);
 }
 
