@@ -4,6 +4,8 @@
 //! A name or version that leaves this room has been checked, so that it can stand in messages and
 //! paths. Absent on purpose: fields that no stage needs, and writing.
 
+use memchr::{memchr, memmem};
+
 use crate::artifact::{Artifact, Coordinate};
 use crate::digest::Digest;
 use crate::error::Error;
@@ -114,8 +116,10 @@ pub fn read<'a>(what: &str, text: &'a str, arch: &str) -> Result<Vec<Package<'a>
     // Debian's stanzas have about 800 bytes; one growth at most.
     let mut packages = Vec::with_capacity(text.len() / 1024);
     let mut rest = text.trim_start_matches('\n');
+    let blank_line = memmem::Finder::new("\n\n");
     while !rest.is_empty() {
-        let (stanza, after) = rest.split_once("\n\n").unwrap_or((rest, ""));
+        let end = blank_line.find(rest.as_bytes()).unwrap_or(rest.len());
+        let (stanza, after) = rest.split_at(end);
         rest = after.trim_start_matches('\n');
         let package = read_stanza(stanza).map_err(|reason| {
             let start = stanza.lines().next().unwrap_or_default();
@@ -157,7 +161,7 @@ pub(super) fn fields(stanza: &str) -> impl Iterator<Item = (Option<&str>, &str)>
         }
         let mut end = 0;
         loop {
-            end = rest[end..].find('\n').map_or(rest.len(), |at| end + at + 1);
+            end = memchr(b'\n', &rest.as_bytes()[end..]).map_or(rest.len(), |at| end + at + 1);
             if !rest[end..].starts_with([' ', '\t']) {
                 break;
             }
