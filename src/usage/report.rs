@@ -84,6 +84,9 @@ pub struct Report {
     pub calibration: Option<Calibration>,
 }
 
+/// The row of what is mapped of files.
+const MAPPED: &str = "mapped files";
+
 /// Exit code of a container whose process was killed, as the entrypoint gives it for memory.
 const KILLED: i32 = 137;
 
@@ -124,7 +127,8 @@ impl Report {
     pub fn text(&self) -> String {
         let mut out = format!("  {:<16} {:>8} {:>8} {:>8}\n", "MiB", "plan", "peak", "room");
         let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
-        for row in &self.rows {
+        let (back, rows): (Vec<&Row>, Vec<&Row>) = self.rows.iter().partition(|row| row.name == MAPPED);
+        for row in rows {
             let name = if row.inner { format!("  {}", row.name) } else { row.name.to_owned() };
             let room = match row.plan_mib {
                 Some(plan) if row.peak_mib > plan => format!("-{}", row.peak_mib - plan),
@@ -134,9 +138,9 @@ impl Report {
         }
         let (used, room) = (number(self.used_mib), number(self.room_mib));
         let _ = writeln!(out, "  {:<16} {:>8} {used:>8} {room:>8}", "all at once", self.limit_mib);
-        if let Some(cache) = self.cache_mib {
-            let _ =
-                writeln!(out, "  {:<16} {:>8} {cache:>8} {:>8}  which the kernel takes back", "page cache", "-", "-");
+        let back = back.into_iter().map(|row| (row.name, row.peak_mib));
+        for (name, mib) in back.chain(self.cache_mib.map(|cache| ("page cache", cache))) {
+            let _ = writeln!(out, "  {name:<16} {:>8} {mib:>8} {:>8}  which the kernel takes back", "-", "-");
         }
         out.push_str(&self.bars());
         let _ = writeln!(out, "{}", self.sentence());
@@ -195,7 +199,7 @@ fn rows(planned: &Planned, peaks: &Peaks) -> Vec<Row> {
         row("daemons", named(&["python daemons"]), daemons, true),
         row("workers", named(&["python workers"]), workers, true),
         row("others", None, peaks.mib(Measured::Other), false),
-        row("mapped files", None, peaks.mib(Measured::Mapped), false),
+        row(MAPPED, None, peaks.mib(Measured::Mapped), false),
     ]
 }
 

@@ -118,8 +118,8 @@ fn peaks_stand_beside_the_plan() {
         daemons              96       30       66
         workers             280      245       35
       others                  -        1        -
-      mapped files            -        6        -
       all at once          1430      677      753
+      mapped files            -        6        -  which the kernel takes back
       page cache              -       10        -  which the kernel takes back
       plan █████████████████████████▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
       peak █████▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒
