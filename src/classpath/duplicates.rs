@@ -1,7 +1,7 @@
 //! Classes in several jars, and whether it matters which copy the JVM takes: a wildcard's jars come in
 //! the order of the directory, which nothing fixes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{ClassFacts, NONE};
 use super::id::Id;
@@ -17,7 +17,7 @@ pub(super) struct Pair {
     pub(super) differing: usize,
     /// One of them, source form.
     pub(super) example: String,
-    /// References that link with one copy and not with the other.
+    /// Members that some jar asks for and that link with one copy and not with the other, once for each such jar.
     pub(super) sensitive: usize,
     /// One of them: the class that has it, and the class it names.
     pub(super) site: Option<(ClassNo, u32, String)>,
@@ -68,6 +68,8 @@ fn is_same(a: &ClassFacts, b: &ClassFacts) -> bool {
 
 /// Resolves every reference to a class with differing copies against each copy.
 fn order_matters(universe: &Universe<'_>, copies: &BTreeMap<Id, Vec<ClassNo>>, pairs: &mut BTreeMap<(u32, u32), Pair>) {
+    // A jar is read in pieces, and more than one may ask for the same member.
+    let mut counted = BTreeSet::new();
     for segment in universe.segments.iter().filter(|segment| segment.jar != RUNTIME) {
         let of_symbol: Vec<Option<&Vec<ClassNo>>> =
             segment.facts.symbols.iter().map(|symbol| copies.get(&symbol.id)).collect();
@@ -78,11 +80,13 @@ fn order_matters(universe: &Universe<'_>, copies: &BTreeMap<Id, Vec<ClassNo>>, p
         for (at, member) in (0_u32..).zip(&segment.facts.members) {
             let owner = usize::try_from(member.owner).ok().and_then(|owner| of_symbol.get(owner)).copied().flatten();
             let Some((first, others)) = owner.and_then(|all| all.split_first()) else { continue };
+            let asked = (segment.jar, universe.name_id(*first), member.id);
             let answer = |class| is_found(answer_in(universe, segment, class, at, member));
             let with_first = answer(*first);
             for other in others {
                 // A jar's own classes find its own copy's members whenever both come from it.
                 if answer(*other) != with_first
+                    && counted.insert((universe.jar(*other), asked))
                     && let Some(pair) = pairs.get_mut(&(universe.jar(*first), universe.jar(*other)))
                 {
                     pair.sensitive += 1;
