@@ -9,7 +9,7 @@
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
-use std::ops::Sub;
+use std::ops::{Range, Sub};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::store::{Partial, Validators};
 
 mod registries;
+mod remote;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
@@ -245,10 +246,46 @@ impl Net {
         }
     }
 
+    /// A part of a file, with `limit` bytes at most; `None` where the server gives no parts, or not this one.
+    ///
+    /// # Errors
+    /// As [`Net::get`].
+    pub fn part(&self, request: &Request<'_>, range: Range<u64>) -> Result<Option<Vec<u8>>, Error> {
+        let mut tries = 0;
+        loop {
+            let broken = match self.attempt_part(request, &range) {
+                Ok(answer) => return Ok(answer),
+                Err(broken) => broken,
+            };
+            if !broken.error.is_transient() || tries == RETRIES {
+                return Err(broken.error);
+            }
+            thread::sleep(broken.wait.unwrap_or_else(|| jittered(self.pause * 2_u32.pow(tries))));
+            tries += 1;
+        }
+    }
+
+    fn attempt_part(&self, request: &Request<'_>, range: &Range<u64>) -> Result<Option<Vec<u8>>, Broken> {
+        let wanted = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
+        let (url, response) = self.follow(request, Some(&wanted), None)?;
+        let fail = |reason: String, transient: bool| Error::Http { url: shown(&url), reason, transient };
+        if is_passing(response.status()) {
+            let wait = retry_after(response.headers());
+            return Err(Broken { error: fail(format!("the server answered {}", response.status()), true), wait });
+        }
+        if response.status() != StatusCode::PARTIAL_CONTENT || !continues(response.headers(), range.start) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        self::body(response, &mut bytes, range.end - range.start, &self.received, &fail)?;
+        Ok((bytes.len() as u64 == range.end - range.start).then_some(bytes))
+    }
+
     /// One exchange. `same` is a strong validator of the bytes in the sink, where one is known.
     fn attempt(&self, request: &Request<'_>, sink: &mut dyn Sink, same: &mut Option<String>) -> Result<Answer, Broken> {
         let start = sink.position();
-        let (url, response) = self.follow(request, start, same.as_deref())?;
+        let wanted = (start > 0).then(|| format!("bytes={start}-"));
+        let (url, response) = self.follow(request, wanted.as_deref(), same.as_deref())?;
         let fail = |reason: String, transient: bool| Error::Http { url: shown(&url), reason, transient };
         match response.status() {
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(Answer::Absent),
@@ -263,9 +300,8 @@ impl Net {
             }
             status => {
                 let wait = retry_after(response.headers());
-                let transient = status.is_server_error()
-                    || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
-                return Err(Broken { error: fail(format!("the server answered {status}"), transient), wait });
+                let error = fail(format!("the server answered {status}"), is_passing(status));
+                return Err(Broken { error, wait });
             }
         }
         let head = head(&url, response.headers());
@@ -275,10 +311,10 @@ impl Net {
     }
 
     /// Follows redirects to the answer that is none.
-    fn follow(&self, request: &Request<'_>, start: u64, same: Option<&str>) -> Result<(Url, Response), Error> {
+    fn follow(&self, request: &Request<'_>, range: Option<&str>, same: Option<&str>) -> Result<(Url, Response), Error> {
         let mut url = request.url.clone();
         for _ in 0..=REDIRECTS {
-            let response = self.ask(request, &url, start, same).map_err(|e| Error::Http {
+            let response = self.ask(request, &url, range, same).map_err(|e| Error::Http {
                 url: shown(&url),
                 reason: chain(&e),
                 transient: !e.is_builder(),
@@ -309,7 +345,7 @@ impl Net {
         &self,
         request: &Request<'_>,
         url: &Url,
-        start: u64,
+        range: Option<&str>,
         same: Option<&str>,
     ) -> Result<Response, reqwest::Error> {
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -327,8 +363,8 @@ impl Net {
             Some(Authorization::Value(value)) => ask.header(header::AUTHORIZATION, value.reveal()),
             None => ask,
         };
-        if start > 0 {
-            ask = ask.header(header::RANGE, format!("bytes={start}-"));
+        if let Some(range) = range {
+            ask = ask.header(header::RANGE, range);
             if let Some(same) = same {
                 ask = ask.header(header::IF_RANGE, same);
             }
@@ -417,6 +453,11 @@ fn head(url: &Url, headers: &HeaderMap) -> Head {
         url: shown(url),
         validators: Validators { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED) },
     }
+}
+
+/// Whether a server that says so may say another thing soon.
+fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
 /// Whether a 206 goes on exactly at `start` (RFC 9110, section 14.4).

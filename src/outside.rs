@@ -126,13 +126,22 @@ pub trait Index: Sync {
     /// A failure here is reported by the `get` that follows.
     fn prefetch(&self, _pages: &[Page]) {}
 
-    /// The bytes of that size and digest, where somebody gave them to [`Index::keep`], now or in an earlier run.
-    fn kept(&self, _size: u64, _digest: &Digest) -> Option<Vec<u8>> {
+    /// What [`Index::keep`] was given under that key, now or in an earlier run.
+    fn kept(&self, _key: &Digest) -> Option<Vec<u8>> {
         None
     }
 
     /// Keeps what costs more to make of a page than to read, where there is a store; else nothing happens.
-    fn keep(&self, _bytes: &[u8]) {}
+    fn keep(&self, _key: &Digest, _bytes: &[u8]) {}
+
+    /// A file of that size, of which only what is read is asked for; nobody has checked it. `None` where it has to be
+    /// taken whole.
+    ///
+    /// # Errors
+    /// As [`Index::get`].
+    fn parts<'a>(&'a self, _page: &Page, _size: u64) -> Result<Option<Box<dyn ReadAt + 'a>>, Error> {
+        Ok(None)
+    }
 }
 
 /// Bytes that can be read at any place, by several threads at once.

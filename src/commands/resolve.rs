@@ -113,6 +113,12 @@ pub(super) fn resolve(asked: &Asked<'_>, world: &World) -> Result<Resolved, Fail
     let coordinates: Vec<Coordinate> = artifacts.iter().map(|artifact| artifact.coordinate.clone()).collect();
     problems.extend(matrix::check(profile, &stack, &coordinates, newer.as_ref()));
     fetch(&artifacts, &registries, world)?;
+    for artifact in &artifacts {
+        if let Coordinate::Pypi { .. } = &artifact.coordinate {
+            let wheel = world.store.open_unchecked(&artifact.sha256)?;
+            pypi::served::check(&artifact.sha256, &wheel, &artifact.file, &registries)?;
+        }
+    }
     Ok(Resolved { stack, artifacts, unmet, releases, base, problems })
 }
 

@@ -123,7 +123,7 @@ fn promise(found: &Found, arch: &str) -> Result<Promise, Error> {
 pub(super) fn packages(found: &[Found], request: &Request, index: &dyn Index) -> Result<Vec<String>, Error> {
     let promises: Vec<Promise> = found.iter().map(|f| promise(f, &request.arch)).collect::<Result<_, _>>()?;
     let kept: Vec<Option<String>> = side_by_side(&promises, |promise| {
-        let known = promise.unpacked.and_then(|(size, digest)| index.kept(size, &digest));
+        let known = promise.unpacked.and_then(|(_, digest)| index.kept(&digest).filter(|it| Digest::of(it) == digest));
         Ok(known.and_then(|bytes| String::from_utf8(bytes).ok()))
     })?;
     let pairs: Vec<(&Promise, Option<String>)> = promises.iter().zip(kept).collect();
@@ -139,8 +139,8 @@ pub(super) fn packages(found: &[Found], request: &Request, index: &dyn Index) ->
         };
         let served = served.ok_or_else(|| Error::registry(&promise.what, "the registry does not have it"))?;
         let text = unpack(promise, &served.bytes)?;
-        if promise.unpacked.is_some() {
-            index.keep(text.as_bytes());
+        if let Some((_, digest)) = &promise.unpacked {
+            index.keep(digest, text.as_bytes());
         }
         Ok(text)
     })

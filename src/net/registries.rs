@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flate2::read::MultiGzDecoder;
 use url::Url;
 
+use super::remote::Remote;
 use super::{Answer, Authorization, Head, Net, Request, Sink, shown};
 use crate::digest::Digest;
 use crate::endpoints::{Endpoints, Root};
 use crate::error::Error;
-use crate::outside::{Index, Page, Registry, Served, Whole};
+use crate::outside::{Index, Page, ReadAt, Registry, Served, Whole};
 use crate::store::{Kept, Partial, Store};
 use crate::threads::each;
 
@@ -149,7 +150,10 @@ impl<'a> Registries<'a> {
 
     /// A page whose digest is known lies in the store as a blob and is never asked for again.
     fn promised(&self, page: &Page, size: u64, digest: &Digest) -> Result<Option<Served>, Error> {
-        if let Some(bytes) = self.blob(size, digest)? {
+        if self.store.intact(digest, size)? {
+            let blob = crate::outside::Blobs::open(self.store, digest)?;
+            let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+            blob.read_exact_at(&mut bytes, 0).map_err(Error::read(self.store.path(digest)))?;
             let url = self.url(page)?;
             return Ok(Some(Served { bytes, media_type: None, url }));
         }
@@ -163,17 +167,6 @@ impl<'a> Registries<'a> {
         let path = self.store.path(digest);
         self.store.put(|out| out.write_all(&bytes).map_err(Error::write(path)))?;
         Ok(Some(Served { bytes, media_type: head.media_type, url: head.url }))
-    }
-
-    /// The bytes of a blob that is in the store.
-    fn blob(&self, size: u64, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
-        if !self.store.intact(digest, size)? {
-            return Ok(None);
-        }
-        let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
-        let blob = crate::outside::Blobs::open(self.store, digest)?;
-        blob.read_exact_at(&mut bytes, 0).map_err(Error::read(self.store.path(digest)))?;
-        Ok(Some(bytes))
     }
 
     /// A page that may change: asked for again with what the store knows of it.
@@ -248,13 +241,24 @@ impl Index for Registries<'_> {
         Ok(Some(Whole { size, sha256, bytes: Box::new(self.store.open_unchecked(&sha256)?) }))
     }
 
-    fn kept(&self, size: u64, digest: &Digest) -> Option<Vec<u8>> {
-        self.blob(size, digest).ok()?
+    fn kept(&self, key: &Digest) -> Option<Vec<u8>> {
+        self.store.bytes("made", key).ok()?
     }
 
-    fn keep(&self, bytes: &[u8]) {
+    fn keep(&self, key: &Digest, bytes: &[u8]) {
         // A store that cannot keep them costs time alone.
-        let _ = self.store.put(|out| out.write_all(bytes).map_err(Error::write(self.store.root())));
+        let _ = self.store.put_bytes("made", key, bytes);
+    }
+
+    fn parts<'b>(&'b self, page: &Page, size: u64) -> Result<Option<Box<dyn ReadAt + 'b>>, Error> {
+        if self.offline {
+            return Err(Error::Offline { what: page.path.clone() });
+        }
+        let remote = self.mirrors(page, |root, url| {
+            let credentials = root.credentials.as_ref().filter(|_| authorization(root, page).is_some()).cloned();
+            if url.scheme() == "file" { Ok(None) } else { Remote::open(self.net, url, credentials, size) }
+        })?;
+        Ok(remote.map(|remote| Box::new(remote) as Box<dyn ReadAt + 'b>))
     }
 
     fn prefetch(&self, pages: &[Page]) {

@@ -20,7 +20,7 @@ pub mod pins;
 mod report;
 pub mod resolve;
 pub mod sdist;
-mod served;
+pub mod served;
 pub mod tags;
 pub mod wheel;
 

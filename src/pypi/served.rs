@@ -7,7 +7,7 @@ use pep440_rs::Version;
 
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::outside::{Page, Registry, Whole};
+use crate::outside::{Index, Page, ReadAt, Registry, Whole};
 
 use super::index::File;
 use super::metadata::{self, Metadata};
@@ -25,7 +25,7 @@ impl Search<'_> {
         let file = self.wheel(name, version)?.ok_or_else(|| Error::registry(&what, "has no wheel"))?;
         let bytes = match self.beside(name, &file)? {
             Some(bytes) => bytes,
-            None => wheel::metadata_of(self.whole(name, &file)?.bytes.as_ref(), &file.name)?,
+            None => self.within(name, &file)?,
         };
         let read = metadata::parse(&bytes, &file.name)?;
         if normalise(&read.name) != name || Version::from_str(&read.version).ok().as_ref() != Some(version) {
@@ -60,6 +60,28 @@ impl Search<'_> {
         }
     }
 
+    /// From within a wheel. It may be large and never be chosen, so of one that has a digest only parts are read where
+    /// that can be: [`check`] makes up for it.
+    fn within(&self, name: &str, file: &File) -> Result<Vec<u8>, Error> {
+        if let (Some(size), Some(sha256)) = (file.size, &file.sha256) {
+            let key = key(sha256);
+            if let Some(known) = self.index.kept(&key) {
+                return Ok(known);
+            }
+            // What is wrong with an archive is told of the whole.
+            let parts = self.index.parts(&self.page(name, &file.url), size);
+            let read = parts.ok().flatten().and_then(|parts| wheel::metadata_of(parts.as_ref(), &file.name).ok());
+            if let Some(bytes) = read {
+                self.index.keep(&key, &bytes);
+                // Where nothing is kept, nothing could be checked.
+                if self.index.kept(&key).is_some() {
+                    return Ok(bytes);
+                }
+            }
+        }
+        wheel::metadata_of(self.whole(name, file)?.bytes.as_ref(), &file.name)
+    }
+
     /// A whole file, checked against what the index promised; its size and digest are remembered.
     fn whole(&self, name: &str, file: &File) -> Result<Whole, Error> {
         let found = self.index.file(&self.page(name, &file.url), file.sha256.as_ref())?;
@@ -79,4 +101,25 @@ impl Search<'_> {
             None => self.whole(name, file).map(|whole| (whole.size, whole.sha256)),
         }
     }
+}
+
+/// Under which the metadata of a wheel is kept that was read of parts of it.
+fn key(wheel: &Digest) -> Digest {
+    Digest::of(format!("METADATA of {wheel}").as_bytes())
+}
+
+/// Whether a wheel of that digest, which is here now, has the metadata that it was chosen by.
+///
+/// # Errors
+/// [`Error::Archive`] where it has not: a registry gave other bytes of a part than of the whole. What the wheel has is
+/// kept from then on.
+pub fn check(sha256: &Digest, wheel: &dyn ReadAt, what: &str, index: &dyn Index) -> Result<(), Error> {
+    let key = key(sha256);
+    let Some(believed) = index.kept(&key) else { return Ok(()) };
+    let holds = wheel::metadata_of(wheel, what)?;
+    if holds == believed {
+        return Ok(());
+    }
+    index.keep(&key, &holds);
+    Err(Error::archive(what, "holds other metadata than its registry gave of it before the whole; resolve again"))
 }

@@ -103,7 +103,7 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
-    fn start(root: &Path) -> Self {
+    pub(crate) fn start(root: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let faulty = Self { root: root.to_owned(), url, fault: Arc::default(), heard: Arc::default() };
@@ -148,22 +148,30 @@ impl Faulty {
         let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
         let Some(first) = lines.next() else { return };
         let path = first.split(' ').nth(1).unwrap_or("/").to_owned();
-        let range = lines
-            .take_while(|line| !line.is_empty())
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=")?.split('-').next()?.parse().ok());
-        let from: u64 = range.unwrap_or(0);
+        let range = lines.take_while(|line| !line.is_empty()).find_map(|line| {
+            let (from, end) = line
+                .to_ascii_lowercase()
+                .strip_prefix("range: bytes=")?
+                .split_once('-')
+                .map(|(from, end)| (from.parse::<u64>().unwrap(), end.parse::<usize>().ok()))?;
+            Some((from, end))
+        });
+        let (from, end) = range.unwrap_or_default();
         let asked = path.trim_start_matches('/').trim_start_matches("elsewhere/");
         let file = self.root.join(asked);
-        let page = [file.join("index.html"), file].into_iter().find(|file| file.is_file());
+        let page = ["index.html", "index.json"].map(|page| file.join(page));
+        let page = page.into_iter().chain([file]).find(|file| file.is_file());
         let Some(bytes) = page.and_then(|page| std::fs::read(page).ok()) else {
             return send(&mut stream, "404 Not Found", "x: y", b"", 0);
         };
         let fault = if path.starts_with("/elsewhere/") { None } else { self.meets(&path, from) };
         let start = usize::try_from(from).unwrap().min(bytes.len());
-        let rest = &bytes[start..];
-        let (status, place) = match from {
-            0 => ("200 OK", "x: y".to_owned()),
-            _ => ("206 Partial Content", format!("content-range: bytes {from}-{}/{}", bytes.len() - 1, bytes.len())),
+        let end = end.map_or(bytes.len(), |last| bytes.len().min(last + 1));
+        let rest = &bytes[start..end];
+        let kind = if bytes.starts_with(b"{") { "application/vnd.pypi.simple.v1+json" } else { "text/html" };
+        let (status, place) = match range {
+            None => ("200 OK", format!("content-type: {kind}")),
+            Some(_) => ("206 Partial Content", format!("content-range: bytes {from}-{}/{}", end - 1, bytes.len())),
         };
         let hear = |sent: usize| self.heard.lock().unwrap().push((path.clone(), from, sent));
         match fault {

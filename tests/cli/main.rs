@@ -15,6 +15,7 @@ mod interrupted;
 mod killed;
 mod matrix;
 mod origins;
+mod parts;
 mod profiles;
 mod registries;
 mod resolve;

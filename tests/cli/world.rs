@@ -89,21 +89,7 @@ impl World {
             "<project><modelVersion>4.0.0</modelVersion><groupId>com.example</groupId><artifactId>lib</artifactId>\
              <version>1.0</version></project>",
         );
-        let metadata = b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n";
-        let kind = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
-        let mut files: Vec<(&str, Vec<u8>)> = vec![
-            ("tiny/__init__.py", b"x = 1\n".to_vec()),
-            ("tiny-1.0.dist-info/METADATA", metadata.to_vec()),
-            ("tiny-1.0.dist-info/WHEEL", kind.to_vec()),
-        ];
-        let mut record = String::new();
-        for (path, bytes) in &files {
-            let digest = URL_SAFE_NO_PAD.encode(hex::decode(Digest::of(bytes).hex()).unwrap());
-            writeln!(record, "{path},sha256={digest},{}", bytes.len()).unwrap();
-        }
-        writeln!(record, "tiny-1.0.dist-info/RECORD,,").unwrap();
-        files.push(("tiny-1.0.dist-info/RECORD", record.into_bytes()));
-        let wheel = zipped(&files);
+        let wheel = wheel("tiny", "", 0);
         let name = "tiny-1.0-py3-none-any.whl";
         let link = format!(r#"<a href="{name}#sha256={}">{name}</a>"#, Digest::of(&wheel).hex());
         world.write("pypi/tiny/index.html", link);
@@ -239,6 +225,28 @@ pub(crate) fn sdist() -> Vec<u8> {
 /// So many times 64 bytes that do not compress to less than half.
 fn noise(count: u32) -> Vec<u8> {
     (0..count).flat_map(|n| Digest::of(&n.to_le_bytes()).hex().into_bytes()).collect()
+}
+
+/// A wheel of version 1.0 with so many times 64 bytes of no use.
+pub(crate) fn wheel(name: &str, requires: &str, noises: u32) -> Vec<u8> {
+    let info = format!("{name}-1.0.dist-info");
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{requires}");
+    let kind = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
+    let mut files: Vec<(String, Vec<u8>)> = vec![
+        (format!("{name}/__init__.py"), b"x = 1\n".to_vec()),
+        (format!("{name}/noise"), noise(noises)),
+        (format!("{info}/METADATA"), metadata.into_bytes()),
+        (format!("{info}/WHEEL"), kind.to_vec()),
+    ];
+    let mut record = String::new();
+    for (path, bytes) in &files {
+        let digest = URL_SAFE_NO_PAD.encode(hex::decode(Digest::of(bytes).hex()).unwrap());
+        writeln!(record, "{path},sha256={digest},{}", bytes.len()).unwrap();
+    }
+    writeln!(record, "{info}/RECORD,,").unwrap();
+    files.push((format!("{info}/RECORD"), record.into_bytes()));
+    let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(path, bytes)| (path.as_str(), bytes.clone())).collect();
+    zipped(&files)
 }
 
 /// A zip archive of stored files.
