@@ -5,7 +5,7 @@
 //! where a requirement names one or admits nothing else, yanked ones only where `==` pins them.
 //! What is given, like PySpark, is the one candidate of its name although it has no wheel.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -192,7 +192,18 @@ pub(super) struct Search<'a> {
     order: RefCell<BTreeMap<Package, usize>>,
     /// How a dependency was written: from, to, range.
     pub(super) texts: RefCell<BTreeMap<(Package, Package, String), String>>,
+    /// Versions whose requirements were looked at since the search began, by project.
+    tried: RefCell<BTreeMap<String, BTreeSet<Version>>>,
+    /// Projects that are chosen before others.
+    early: RefCell<BTreeSet<String>>,
+    /// Whether the search is to begin anew.
+    again: Cell<bool>,
 }
+
+/// Versions of a project that are tried beside what was chosen before it: then it is chosen first instead, in a new search.
+/// Without that, a project whose requirements are narrow falls back to the last release that wrote none (uv, "Resolver
+/// internals", has the same number).
+const PATIENCE: usize = 5;
 
 impl<'a> Search<'a> {
     fn new(request: &'a Request, index: &'a dyn Index) -> Result<Self, Failure> {
@@ -215,6 +226,9 @@ impl<'a> Search<'a> {
             wanted: RefCell::default(),
             order: RefCell::default(),
             texts: RefCell::default(),
+            tried: RefCell::default(),
+            early: RefCell::default(),
+            again: Cell::default(),
         };
         search.give()?;
         search.pin()?;
@@ -430,7 +444,12 @@ impl<'a> Search<'a> {
     }
 
     fn run(&self) -> Result<Vec<Choice>, Failure> {
-        let chosen: BTreeMap<Package, Version> = match pubgrub::resolve(self, Package::Root, Version::new([0])) {
+        let mut outcome = pubgrub::resolve(self, Package::Root, Version::new([0]));
+        while self.again.take() {
+            self.tried.borrow_mut().clear();
+            outcome = pubgrub::resolve(self, Package::Root, Version::new([0]));
+        }
+        let chosen: BTreeMap<Package, Version> = match outcome {
             Ok(chosen) => chosen.into_iter().collect(),
             Err(PubGrubError::NoSolution(tree)) => return Err(report::contradiction(self, &tree).into()),
             Err(
@@ -442,6 +461,14 @@ impl<'a> Search<'a> {
         let choices = self.choices(&chosen)?;
         let problems = report::unpinned(self, &choices);
         if problems.is_empty() { Ok(choices) } else { Err(problems.into()) }
+    }
+
+    /// Whether this is one version too many that is tried of a project; it is chosen first from then on.
+    fn is_stuck(&self, name: &str, version: &Version) -> bool {
+        let mut tried = self.tried.borrow_mut();
+        let versions = tried.entry(name.to_owned()).or_default();
+        versions.insert(version.clone());
+        versions.len() > PATIENCE && self.early.borrow_mut().insert(name.to_owned())
     }
 
     /// How another tool's lock pins the project.
@@ -484,7 +511,7 @@ impl DependencyProvider for Search<'_> {
     type P = Package;
     type V = Version;
     type VS = Ranges<Version>;
-    type Priority = (u32, bool, Reverse<usize>);
+    type Priority = (bool, u32, bool, Reverse<usize>);
     type M = String;
     type Err = Error;
 
@@ -495,7 +522,12 @@ impl DependencyProvider for Search<'_> {
         statistics: &PackageResolutionStatistics,
     ) -> Self::Priority {
         let seen = self.order.borrow().get(package).copied().unwrap_or(usize::MAX);
-        (statistics.conflict_count(), range.as_singleton().is_some(), Reverse(seen))
+        let is_early = package.project().is_some_and(|name| self.early.borrow().contains(name));
+        (is_early, statistics.conflict_count(), range.as_singleton().is_some(), Reverse(seen))
+    }
+
+    fn should_cancel(&self) -> Result<(), Error> {
+        if self.again.get() { Err(Error::registry("the search", "begins anew")) } else { Ok(()) }
     }
 
     fn choose_version(&self, package: &Package, range: &Ranges<Version>) -> Result<Option<Version>, Error> {
@@ -513,6 +545,7 @@ impl DependencyProvider for Search<'_> {
         package: &Package,
         version: &Version,
     ) -> Result<Dependencies<Package, Ranges<Version>, String>, Error> {
+        self.again.set(self.again.get() || package.project().is_some_and(|name| self.is_stuck(name, version)));
         let requirements = match self.requirements(package, version)? {
             Ok(requirements) => requirements,
             Err(reason) => return Ok(Dependencies::Unavailable(reason)),

@@ -68,6 +68,13 @@ fn index() -> Map {
     wheel("extra_thing-1.0", &["low"]);
     wheel("betas-0.1b1", &[]);
     wheel("needs_source-1.0", &["source"]);
+    for version in 1..=4 {
+        wheel(&format!("free-{version}"), &[]);
+    }
+    wheel("narrow-1", &["free"]);
+    for version in 2..=9 {
+        wheel(&format!("narrow-{version}"), &["free<3"]);
+    }
     map.publish("inside-1.0-py3-none-any.whl", &["low<2"], "", false);
     map.publish("source-1.0.tar.gz", &[], "", false);
     map.publish("withdrawn-1.0-py3-none-any.whl", &[], "", true);
@@ -138,6 +145,21 @@ fn an_earlier_choice_stays_where_it_fits() {
             .filter(|one| !one.starts_with("py4j"))
             .collect();
         assert_eq!(chosen, expected, "{requirements:?} with {name}");
+    }
+}
+
+/// A project that says what it goes with is not led back to a release that did not say it yet.
+#[test]
+fn what_is_narrow_is_chosen_before_what_is_free() {
+    for (requirements, expected) in [
+        (&["free", "narrow"][..], ["pypi:free==2", "pypi:narrow==9"]),
+        (&["free>=3", "narrow"], ["pypi:free==4", "pypi:narrow==1"]),
+        // A few releases are gone back before that.
+        (&["free", "narrow<5"], ["pypi:free==4", "pypi:narrow==1"]),
+    ] {
+        let chosen = outcome(&request(requirements));
+        let chosen: Vec<&str> = chosen.iter().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(chosen[..2], expected, "{requirements:?}");
     }
 }
 
