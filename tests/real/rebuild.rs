@@ -404,8 +404,8 @@ fn d9_what_was_tampered_with_is_named_to_the_field() {
     /etc/spark/spark-defaults.conf content
     @@ -6,3 +6,3 @@
      # the heap of the memory plan
-    -spark.driver.memorx 1107m
-    +spark.driver.memory 1107m
+    -spark.driver.memorx 1203m
+    +spark.driver.memory 1203m
      
     config "config.StopSignal": "SIGKILL" | "SIGTERM"
     manifest "annotations.com.example.by": "somebody" | null
