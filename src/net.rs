@@ -246,7 +246,7 @@ impl Net {
         }
     }
 
-    /// A part of a file, with `limit` bytes at most; `None` where the server gives no parts, or not this one.
+    /// A part of a file; `None` where the server gives no parts, or not this one.
     ///
     /// # Errors
     /// As [`Net::get`].
